@@ -1,0 +1,231 @@
+"""The contracts: what a space, a table, a proxy, a searcher and an oracle are, and the errors.
+
+No logic lives here, and nothing of ours is imported, so every other room may import this one.
+
+Shapes in all docstrings: `n` rows of a table, `a` architectures, `v` vertices, `o` operations,
+`p` proxies, `r` resamples. Units stand in names: `seconds`, `accuracy_percent`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+Bools: TypeAlias = NDArray[np.bool_]
+Ints: TypeAlias = NDArray[np.int64]
+
+Arch: TypeAlias = tuple[int, ...]
+"""An architecture: a flat tuple of small integers, whose meaning is its space's own."""
+
+
+class BenchError(Exception):
+    """Something a user can mend, told in one sentence: what was wanted, then what came."""
+
+
+class ArchError(BenchError):
+    """A text or tuple that is no architecture of the space it was given to."""
+
+
+class DataError(BenchError):
+    """A file or table that is missing, foreign, damaged, or lacks a column."""
+
+
+class UnknownNameError(BenchError):
+    """A member (task, proxy, searcher, ...) that does not exist."""
+
+
+class BudgetError(BenchError):
+    """A budget that makes no sense, such as zero queries."""
+
+
+class BudgetSpentError(BenchError):
+    """The oracle was asked for more than its budget holds; nothing was charged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """An architecture as a directed acyclic graph with operations on its vertices.
+
+    `operations` holds `v` names, in topological order; `adjacency` is `v x v`, bool,
+    strictly upper triangular: `adjacency[i, j]` is the edge from vertex i to vertex j.
+    """
+
+    operations: tuple[str, ...]
+    adjacency: Bools
+
+
+@runtime_checkable
+class Space(Protocol):
+    """A search space: architectures as tuples, their text forms, moves and graphs."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The `o` names that vertices of `graph` may carry."""
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The names of the text forms; the first is the native one."""
+
+    @property
+    def size(self) -> int:
+        """How many architectures `sample` can draw."""
+
+    def parse(self, text: str) -> Arch:
+        """Read any of the text forms. Raises ArchError; never evaluates the text."""
+
+    def text(self, arch: Arch, form: str | None = None) -> str:
+        """Write an architecture, natively unless a form is named."""
+
+    def check(self, arch: Arch) -> None:
+        """Raise ArchError, saying what is wrong, unless `arch` belongs to the space."""
+
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """Draw one architecture uniformly."""
+
+    def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
+        """A uniformly drawn neighbour: one edit away and never `arch` itself."""
+
+    def neighbours(self, arch: Arch) -> list[Arch]:
+        """All architectures one edit away, without repeats, in a fixed order."""
+
+    def canonical(self, arch: Arch) -> Arch:
+        """One representative for all architectures that compute the same function."""
+
+    def graph(self, arch: Arch) -> Graph: ...
+
+    def decode(self, graph: Graph) -> Arch:
+        """The architecture of a graph; `decode(graph(arch)) == arch`. Raises ArchError."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What is recorded of `n` architectures of one space, trained on one dataset.
+
+    In `scores`, NaN means *not recorded* and -inf means *recorded as failed*, whatever the
+    source wrote for it; other arrays hold NaN where nothing is known. Metrics keep the
+    source's direction: `maximise` says whether larger validation and test values are better.
+    """
+
+    name: str
+    space: str
+    dataset: str
+    archs: Sequence[str]
+    """`n` native texts of the space, all different."""
+    accuracy: Mapping[str, Floats]
+    """`n` values under any of `train`, `validation`, `test`."""
+    scores: Mapping[str, Floats] = field(default_factory=dict)
+    """`n` values by proxy."""
+    score_seconds: Mapping[str, Floats] = field(default_factory=dict)
+    """`n` seconds by proxy: what computing the score took."""
+    targets: Mapping[str, Floats] = field(default_factory=dict)
+    """`n` values by name: latency, energy, robustness, ..."""
+    training_seconds: Floats | None = None
+    metric: str = "accuracy_percent"
+    maximise: bool = True
+    canonical: bool = False
+    """Whether rows stand for isomorphism classes, so that look-ups go by canonical form."""
+    sources: tuple[str, ...] = ()
+    """Names of the files it was read from, as in sources.json."""
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend: architectures queried, or simulated seconds; exactly one is set."""
+
+    queries: int | None = None
+    seconds: float | None = None
+
+
+class Scores(Protocol):
+    """The oracle's second answer: proxy values of architectures, larger is better."""
+
+    def __call__(self, archs: Sequence[Arch], proxies: Sequence[str]) -> Floats:
+        """Return `a x p` values, NaN where a score failed; their seconds are charged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """All that a searcher sees: where it may search, for how much, and which proxies it may read.
+
+    `space` moves within `pool` where only a pool may be asked (a partial table); `pool` is None
+    where the whole space may be asked. Answers told to a searcher are oriented: larger is better.
+    """
+
+    space: Space
+    pool: Sequence[Arch] | None
+    budget: Budget
+    proxies: tuple[str, ...]
+    scores: Scores
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """Something that finds a good architecture: asked for one, told its validation accuracy.
+
+    Built as `Class(problem, rng, **options)`. Raise StopIteration from `ask` to give back the
+    rest of the budget.
+    """
+
+    def ask(self) -> Arch: ...
+
+    def tell(self, arch: Arch, validation: float) -> None:
+        """Learn the oriented validation accuracy of an architecture that was asked for."""
+
+
+SearcherFactory: TypeAlias = Callable[..., Searcher]
+
+
+@runtime_checkable
+class Proxy(Protocol):
+    """A number for an untrained network, with its facts as data.
+
+    A recorded proxy is read from a table; a computed one is called with an architecture's graph.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def higher_is_better(self) -> bool: ...
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it reads: any of `graph`, `weights`, `data`, `labels`, `gradients`."""
+
+    @property
+    def paper(self) -> str: ...
+
+
+@runtime_checkable
+class GraphProxy(Proxy, Protocol):
+    """A proxy that needs nothing but the architecture's graph."""
+
+    def __call__(self, graph: Graph) -> float: ...
+
+
+@dataclass(frozen=True)
+class TableReader:
+    """How one table comes about: which files it is read from, and the function that reads them.
+
+    `read` is given the path of each file, found and verified, and the table's space.
+    """
+
+    name: str
+    space: str
+    files: tuple[str, ...]
+    """Paths as in sources.json."""
+    read: Callable[[Mapping[str, Path], Space], Table]
+
+
+Record: TypeAlias = dict[str, Any]
+"""One row on its way to JSON."""
