@@ -44,6 +44,10 @@ class BudgetError(BenchError):
     """A budget that makes no sense, such as zero queries."""
 
 
+class OptionError(BenchError):
+    """An option of a member that it does not know, lacks, or cannot take at that value."""
+
+
 class BudgetSpentError(BenchError):
     """The oracle was asked for more than its budget holds; nothing was charged."""
 
@@ -150,15 +154,19 @@ class Scores(Protocol):
     """The oracle's second answer: proxy values of architectures, larger is better."""
 
     def __call__(self, archs: Sequence[Arch], proxies: Sequence[str]) -> Floats:
-        """Return `a x p` values, NaN where a score failed; their seconds are charged."""
+        """Return `a x p` values, NaN where a score failed or is not recorded.
+
+        Their seconds are charged, and every different architecture is counted.
+        """
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
     """All that a searcher sees: where it may search, for how much, and which proxies it may read.
 
-    `space` moves within `pool` where only a pool may be asked (a partial table); `pool` is None
-    where the whole space may be asked. Answers told to a searcher are oriented: larger is better.
+    `pool` lists all that may be asked, or is None where that cannot be listed. Where the pool is
+    less than the space (a partial table), `space` already samples and moves within it. Answers
+    told to a searcher are oriented: larger is better, whatever the task's metric.
     """
 
     space: Space

@@ -1,0 +1,214 @@
+"""The command line: the only reader of argv.
+
+Everything a user can mend ends in one sentence on stderr and exit code 2; `--json` prints one
+JSON object a line on stdout, and nothing else ever goes there. Heavy modules are imported by the
+command that needs them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench import __version__
+from bench.base import BenchError
+from bench.commands.showing import Printer, Progress, tell
+
+KINDS = ("spaces", "tables", "tasks", "proxies", "searchers", "studies")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def cli() -> None:
+    """Measure zero-cost proxies and searchers of neural architecture search, fairly."""
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user ends in one sentence and exit code 2."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _end("interrupted; finished runs are kept, and --resume goes on from them")
+    except click.ClickException as error:
+        _end(error.format_message())
+    except BenchError as error:
+        _end(str(error))
+    except KeyboardInterrupt:
+        _end("interrupted; finished runs are kept, and --resume goes on from them")
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing is left to say, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _end(f"{error.filename or 'the system'}: {error.strerror or error}")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(sentence: str) -> None:
+    tell(f"ipl-bench: {' '.join(sentence.split())}")
+    sys.exit(2)
+
+
+as_json = click.option("--json", "json", is_flag=True, help="One JSON object a line on stdout.")
+
+results_folder = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default="results",
+    show_default=True,
+    help="The folder of results.",
+)
+
+
+def own_table(command: Any) -> Any:
+    """The options that make a user's own file a task."""
+    for option in (
+        click.option("--minimise", is_flag=True, help="With --table: smaller accuracies win."),
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="OURS=THEIRS",
+            help="With --table: the file's name for arch, validation, test or train.",
+        ),
+        click.option(
+            "--ignore", multiple=True, metavar="COLUMN", help="With --table: no proxy; repeatable."
+        ),
+        click.option("--dataset", help="With --table: what its archs were trained on."),
+        click.option("--space", metavar="SPACE", help="With --table: the space of its archs."),
+        click.option(
+            "--table",
+            "tables",
+            type=click.Path(path_type=Path),
+            multiple=True,
+            help="A CSV, Parquet or NAS-Bench-Suite-Zero JSON file as one more task.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+@as_json
+def list_(kind: str, json: bool) -> None:
+    """List the members of a kind, plugins included."""
+    from bench.commands import listing
+
+    with Printer(json, kind) as printer:
+        for row in listing.rows(kind):
+            printer.add(row)
+
+
+@cli.command()
+@click.argument("names", metavar="[TABLE]...", nargs=-1)
+@as_json
+def fetch(names: tuple[str, ...], json: bool) -> None:
+    """Find or download the files of tables (all of them by default) and verify them."""
+    from bench.commands import fetching
+
+    with Printer(json, "files") as printer, Progress() as progress:
+        missing = fetching.fetch(names, printer.add, progress.download)
+    if missing:
+        raise BenchError(f"{len(missing)} files are missing: {'; '.join(missing)}")
+
+
+@cli.command()
+@click.argument("names", metavar="TASK...", nargs=-1)
+@click.option("--proxy", "proxies", multiple=True, help="A proxy's name, or module:function.")
+@click.option("--truth", help="validation, test, or a target such as a latency; else the default.")
+@click.option("--resamples", type=click.IntRange(min=100), default=1000, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@own_table
+@as_json
+def correlate(
+    names: tuple[str, ...],
+    proxies: tuple[str, ...],
+    truth: str | None,
+    resamples: int,
+    seed: int,
+    json: bool,
+    **own: Any,
+) -> None:
+    """Correlate proxies with accuracy, each with a 95 % bootstrap interval.
+
+    Failures rank last in the main columns; those that end in _common are on the architectures
+    that every selected proxy scored.
+    """
+    from bench.commands import correlating, owning
+
+    with Printer(json, "correlations", correlating.SHOWN) as printer:
+        for task in owning.tasks(names, **own):
+            for row in correlating.rows(task, proxies, truth, resamples, seed):
+                printer.add(row)
+
+
+@cli.command()
+@click.argument("names", metavar="TASK...", nargs=-1)
+@click.option("--searcher", "searchers", multiple=True, metavar="NAME[,OPTION=VALUE]...")
+@click.option("--budget", default="queries=100", show_default=True, metavar="queries=N|seconds=S")
+@click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--trace", type=click.Path(path_type=Path), help="Write all queries to this Parquet.")
+@own_table
+@as_json
+def search(
+    names: tuple[str, ...],
+    searchers: tuple[str, ...],
+    budget: str,
+    seeds: int,
+    trace: Path | None,
+    json: bool,
+    **own: Any,
+) -> None:
+    """Search tasks within a budget, once for every seed.
+
+    Searchers see validation accuracy only; test is looked up for the pick when a search is over.
+    """
+    from bench.commands import owning, searching
+
+    tasks = owning.tasks(names, **own)
+    with Printer(json, "searches", searching.SHOWN) as printer:
+        rows, traces = searching.rows(tasks, searchers, budget, seeds, printer.add)
+    if trace is not None:
+        searching.write_traces(trace, traces)
+    failed = [row["error"] for row in rows if row["status"] != "ok"]
+    if failed:
+        raise BenchError(
+            f"{len(failed)} of {len(rows)} searches failed, the first with {failed[0]}"
+        )
+
+
+@cli.command()
+@click.argument("name", metavar="STUDY")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on with results that are there already.")
+@results_folder
+def run(name: str, workers: int, resume: bool, results: Path) -> None:
+    """Do a study's runs and append their rows to the results folder."""
+    from bench.commands import running
+
+    with Progress() as progress:
+        folder = running.run(
+            name,
+            results,
+            workers=workers,
+            resume=resume,
+            tell=tell,
+            progress=lambda total: progress.bar(name, total),
+        )
+    tell(f"rows in {folder}")
+
+
+@cli.command()
+@results_folder
+@click.option("--reports", type=click.Path(path_type=Path), default="reports", show_default=True)
+def report(results: Path, reports: Path) -> None:
+    """Write the tables and figures of all results."""
+    from bench.reports.write import write_reports
+
+    for path in write_reports(results, reports):
+        tell(f"wrote {path}")

@@ -1,0 +1,73 @@
+"""`ipl-bench list`: the members of a kind and their facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bench.base import BenchError, Record
+from bench.runs import members
+
+
+def rows(kind: str) -> list[Record]:
+    """One record a member; one that cannot be loaded is listed with the reason."""
+    return list(_KINDS[kind]())
+
+
+def _each(kind: str, facts: Callable[[str], Record]) -> Iterator[Record]:
+    for name in members.names(kind):
+        row: Record = {"name": name, "origin": members.origin(kind, name)}
+        try:
+            yield row | facts(name)
+        except BenchError as error:
+            yield row | {"problem": str(error)}
+
+
+def _space(name: str) -> Record:
+    space = members.space(name)
+    return {"size": space.size, "operations": len(space.operations), "forms": list(space.forms)}
+
+
+def _table(name: str) -> Record:
+    reader = members.reader(name)
+    return {"space": reader.space, "files": list(reader.files)}
+
+
+def _task(name: str) -> Record:
+    from bench.tables import files
+
+    reader = members.reader(name)
+    missing = [path for path in reader.files if not files.available(path)]
+    return {"space": reader.space, "here": not missing, "missing": missing}
+
+
+def _proxy(name: str) -> Record:
+    proxy = members.proxy(name)
+    return {
+        "higher_is_better": proxy.higher_is_better,
+        "needs": sorted(proxy.needs),
+        "paper": proxy.paper,
+    }
+
+
+def _searcher(name: str) -> Record:
+    factory, _ = members.searcher(name)
+    about = (factory.__doc__ or "").strip().splitlines()
+    return {"options": members.options(factory), "about": about[0] if about else ""}
+
+
+def _studies() -> Iterator[Record]:
+    from bench.studies import STUDIES
+
+    for study in STUDIES:
+        runs = sum(1 for _ in study.runs())
+        yield {"name": study.name, "runs": runs, "tasks": len(study.tasks()), "about": study.about}
+
+
+_KINDS: dict[str, Callable[[], Iterator[Record]]] = {
+    "spaces": lambda: _each("spaces", _space),
+    "tables": lambda: _each("tables", _table),
+    "tasks": lambda: _each("tables", _task),
+    "proxies": lambda: _each("proxies", _proxy),
+    "searchers": lambda: _each("searchers", _searcher),
+    "studies": _studies,
+}

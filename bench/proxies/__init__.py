@@ -1,0 +1,8 @@
+"""The built-in proxies."""
+
+from bench.base import Proxy
+from bench.proxies.convolutions import convolutions
+from bench.proxies.random import random
+from bench.proxies.recorded import RECORDED
+
+PROXIES: tuple[Proxy, ...] = (*RECORDED, convolutions, random)

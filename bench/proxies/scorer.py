@@ -1,0 +1,41 @@
+"""The scorer: a proxy over many architectures, failures kept as failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bench.base import Arch, Floats, GraphProxy, Space
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What scoring `a` architectures gave: values, -inf where failed, and why they failed."""
+
+    values: Floats
+    errors: Counter[str] = field(default_factory=Counter)
+    """How many architectures failed for each reason."""
+
+
+def score_graphs(proxy: GraphProxy, space: Space, archs: Sequence[Arch]) -> Scored:
+    """Score `a` architectures by a proxy of graphs.
+
+    An exception or a value that is not finite is a failure: it becomes -inf with its reason
+    counted. One architecture's failure does not stop the others.
+    """
+    values = np.full(len(archs), -np.inf)
+    errors: Counter[str] = Counter()
+    for i, arch in enumerate(archs):
+        try:
+            value = float(proxy(space.graph(arch)))
+        except Exception as error:  # noqa: BLE001 - a user's proxy may raise anything
+            errors[type(error).__name__] += 1
+            continue
+        if np.isfinite(value):
+            values[i] = value
+        else:
+            errors["non-finite"] += 1
+    return Scored(values, errors)

@@ -1,0 +1,210 @@
+"""Members by name: the built-in ones, plugins by entry point, and `module:object`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from bench import proxies, searchers, spaces, tables
+from bench.base import (
+    BenchError,
+    Graph,
+    OptionError,
+    Proxy,
+    Searcher,
+    SearcherFactory,
+    Space,
+    TableReader,
+    UnknownNameError,
+)
+
+_BUILT_IN: Mapping[str, Mapping[str, Any]] = {
+    "spaces": {space.name: space for space in spaces.SPACES},
+    "tables": {reader.name: reader for reader in tables.TABLES},
+    "proxies": {proxy.name: proxy for proxy in proxies.PROXIES},
+    "searchers": searchers.SEARCHERS,
+}
+
+
+@dataclass(frozen=True)
+class FunctionProxy:
+    """A user's plain function of a graph, made a proxy; facts may stand on it as attributes."""
+
+    name: str
+    function: Callable[[Graph], float]
+    higher_is_better: bool = True
+    paper: str = "not stated"
+    needs: frozenset[str] = frozenset({"graph"})
+
+    def __call__(self, graph: Graph) -> float:
+        """Call the function."""
+        return self.function(graph)
+
+
+@cache
+def _plugins(kind: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=f"bench.{kind}")}
+
+
+def forget_plugins() -> None:
+    """Look for plugins anew; what is installed may have changed."""
+    _plugins.cache_clear()
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind (`spaces`, `tables`, `proxies`, `searchers`), built-in ones first."""
+    return list(dict.fromkeys([*_BUILT_IN[kind], *_plugins(kind)]))
+
+
+def origin(kind: str, name: str) -> str:
+    """Where a member comes from: `built-in`, or the distribution of its plugin."""
+    if name in _BUILT_IN[kind]:
+        return "built-in"
+    entry = _plugins(kind)[name]
+    return entry.dist.name if entry.dist is not None else entry.value
+
+
+def space(name: str) -> Space:
+    """The space of that name. Raises UnknownNameError."""
+    member: Space = _member("spaces", name)
+    return member
+
+
+def reader(name: str) -> TableReader:
+    """The table reader of that name. Raises UnknownNameError."""
+    member: TableReader = _member("tables", name)
+    return member
+
+
+def proxy(name: str) -> Proxy:
+    """The proxy of that name, or of `module:object`. Raises UnknownNameError."""
+    member = _member("proxies", name)
+    if isinstance(member, Proxy):
+        return member
+    if callable(member):
+        return FunctionProxy(
+            name,
+            member,
+            higher_is_better=bool(getattr(member, "higher_is_better", True)),
+            paper=str(getattr(member, "paper", "not stated")),
+        )
+    raise UnknownNameError(
+        f"expected {name} to be a proxy or a function of a graph, got {type(member).__name__}"
+    )
+
+
+def searcher(text: str) -> tuple[SearcherFactory, dict[str, Any]]:
+    """The searcher and options of `name` or `name,option=value,...`.
+
+    Raises UnknownNameError, and OptionError for an option that the searcher does not have.
+    """
+    name, *pairs = text.split(",")
+    factory: SearcherFactory = _member("searchers", name)
+    if not callable(factory):
+        raise UnknownNameError(
+            f"expected {name} to be a class of searchers, got {type(factory).__name__}"
+        )
+    if isinstance(factory, type) and not issubclass(factory, Searcher):
+        raise UnknownNameError(f"expected {name} to have the methods ask and tell; it lacks one")
+    given = dict(_option(text, pair) for pair in pairs)
+    allowed = options(factory)
+    for option in given:
+        if option not in allowed:
+            raise OptionError(
+                f"the searcher {name} has no option {option!r}{_hint(option, allowed)}; "
+                f"it takes {', '.join(allowed) or 'none'}"
+            )
+    return factory, given
+
+
+def options(factory: SearcherFactory) -> dict[str, Any]:
+    """The options that a searcher takes and their defaults: its keyword-only parameters."""
+    return {
+        parameter.name: None if parameter.default is parameter.empty else parameter.default
+        for parameter in inspect.signature(factory).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+
+def did_you_mean(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """The error for a name that is not known, with the nearest ones."""
+    known = list(known)
+    return UnknownNameError(
+        f"there is no {kind} {name!r}{_hint(name, known)}; there are {len(known)}: "
+        f"{', '.join(known)}"
+    )
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _option(text: str, pair: str) -> tuple[str, Any]:
+    key, equals, value = pair.partition("=")
+    if not (equals and key.isidentifier() and value):
+        raise OptionError(f"expected a searcher as name,option=value,..., got {text!r}")
+    for kind in (int, float):
+        try:
+            return key, kind(value)
+        except ValueError:
+            continue
+    return key, value
+
+
+def _member(kind: str, name: str) -> Any:
+    if name in _BUILT_IN[kind]:
+        return _BUILT_IN[kind][name]
+    if name in _plugins(kind):
+        entry = _plugins(kind)[name]
+        return _imported(f"the plugin {name} ({entry.value})", entry.load)
+    if ":" in name and kind in {"proxies", "searchers"}:
+        return _imported(name, lambda: _object(name))
+    singular = {"spaces": "space", "tables": "task", "proxies": "proxy", "searchers": "searcher"}
+    raise did_you_mean(singular[kind], name, names(kind))
+
+
+def _imported(what: str, load: Callable[[], Any]) -> Any:
+    """Import a user's code; whatever it raises is told in one sentence."""
+    try:
+        return load()
+    except BenchError:
+        raise
+    except Exception as error:
+        raise UnknownNameError(
+            f"{what} could not be loaded: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _object(text: str) -> Any:
+    """The object of `module:object` or `file.py:object`; the working folder is looked in first."""
+    module_name, _, attribute = text.rpartition(":")
+    if module_name.endswith(".py"):
+        module = _module_of(Path(module_name))
+    else:
+        if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        module = importlib.import_module(module_name)
+    if not hasattr(module, attribute):
+        raise UnknownNameError(f"there is no {attribute!r} in {module_name}")
+    return getattr(module, attribute)
+
+
+def _module_of(path: Path) -> Any:
+    if not path.is_file():
+        raise UnknownNameError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UnknownNameError(f"expected a Python file, got {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

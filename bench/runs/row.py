@@ -1,0 +1,86 @@
+"""The record: what a run is, what it leaves, and how a row is written."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from bench.base import Budget, Record
+
+
+@dataclass(frozen=True)
+class ScoreRun:
+    """Collect the scores of a task's architectures by every recorded and the named proxies."""
+
+    task: str
+    proxies: tuple[str, ...] = ()
+    """Computed proxies, in addition to all that the task records."""
+
+    @property
+    def key(self) -> str:
+        """The run's name, unique within a study."""
+        return "/".join(["score", self.task, *self.proxies])
+
+
+@dataclass(frozen=True)
+class SearchRun:
+    """Run one searcher on one task, once for every seed of a block."""
+
+    task: str
+    searcher: str
+    budget: Budget
+    first_seed: int
+    seeds: int
+
+    @property
+    def key(self) -> str:
+        """The run's name, unique within a study."""
+        last = self.first_seed + self.seeds - 1
+        block = f"seeds={self.first_seed}-{last}"
+        return "/".join(["search", self.task, self.searcher, budget_text(self.budget), block])
+
+
+Run: TypeAlias = ScoreRun | SearchRun
+
+
+@dataclass(frozen=True, eq=False)
+class Attachment:
+    """A file that belongs to a run's rows: its path below the results folder, and its bytes."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What doing a run gave: its rows, without the fields that all rows share, and its file."""
+
+    rows: list[Record]
+    attachment: Attachment | None = None
+    wall_seconds: float = field(default=math.nan)
+
+
+def budget_text(budget: Budget) -> str:
+    """Write a budget as it is read: `queries=100` or `seconds=20000`."""
+    if budget.queries is not None:
+        return f"queries={budget.queries}"
+    return f"seconds={budget.seconds:g}"
+
+
+def line(record: Record) -> str:
+    """One row as one line of JSON; a number that is not finite is written as null."""
+    clean = {key: _json_safe(value) for key, value in record.items()}
+    return json.dumps(clean, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _json_safe(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def file_name(key: str) -> str:
+    """A run's key as a file name: one that any file system takes."""
+    return "".join(c if c.isalnum() or c in "-_.=" else "_" for c in key)

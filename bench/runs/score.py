@@ -1,0 +1,90 @@
+"""Do one score run: gather what a task records, and compute what was asked besides."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+
+from bench.base import Arch, Bools, Floats, GraphProxy, OptionError, Record
+from bench.proxies.scorer import Scored, score_graphs
+from bench.runs import members
+from bench.runs.parquet import to_bytes
+from bench.runs.row import Attachment, Outcome, ScoreRun, file_name
+from bench.runs.tasks import Task, load_task
+
+
+def run_score(run: ScoreRun) -> Outcome:
+    """Gather one task's scores: one row, and a Parquet file of `n` architectures."""
+    task = load_task(run.task)
+    truth, _ = task.truth()
+    rows = with_something(task)
+    scored = scores_of(task, [*task.table.scores, *run.proxies], rows)
+    columns: dict[str, pa.Array] = {"arch": pa.array([task.table.archs[i] for i in rows.tolist()])}
+    for split in ("validation", "test"):
+        if split in task.table.accuracy:
+            columns[split] = pa.array(task.table.accuracy[split][rows])
+    for name, result in scored.items():
+        columns[f"score:{name}"] = pa.array(result.values)
+        if name in task.table.score_seconds:
+            columns[f"seconds:{name}"] = pa.array(task.table.score_seconds[name][rows])
+    row: Record = {
+        "kind": "score",
+        "task": task.name,
+        "seed": 0,
+        "status": "ok",
+        "error": None,
+        "space": task.space.name,
+        "dataset": task.table.dataset,
+        "metric": task.table.metric,
+        "maximise": task.table.maximise,
+        "truth": truth,
+        "n": len(rows),
+        "proxies": list(scored),
+        "errors": {name: dict(result.errors) for name, result in scored.items() if result.errors},
+    }
+    path = f"scores/{file_name(run.key)}.parquet"
+    return Outcome([row], Attachment(path, to_bytes(pa.table(columns))))
+
+
+def with_something(task: Task) -> np.ndarray:
+    """The rows worth keeping: a recorded score, or both accuracies, or the only accuracy.
+
+    NAS-Bench-101 has test accuracy for 423,624 cells, and something to compare it with for 30,000.
+    """
+    table = task.table
+    known: list[Bools] = [~np.isnan(values) for values in table.accuracy.values()]
+    _, truth = task.truth()
+    scored = [~np.isnan(values) for values in table.scores.values()]
+    both = np.logical_and.reduce(known)
+    return np.flatnonzero((np.logical_or.reduce([both, *scored])) & ~np.isnan(truth))
+
+
+def scores_of(task: Task, proxies: list[str], rows: np.ndarray) -> dict[str, Scored]:
+    """The `n` scores of each proxy on some rows of a task: recorded, or else computed.
+
+    NaN where not recorded, -inf where failed. Raises UnknownNameError, or OptionError for a proxy
+    that the task does not record and that needs more than the graph.
+    """
+    archs: list[Arch] | None = None
+    result: dict[str, Scored] = {}
+    for name in dict.fromkeys(proxies):
+        if name in task.table.scores:
+            result[name] = Scored(_recorded(task.table.scores[name], rows), Counter())
+            continue
+        proxy = members.proxy(name)
+        if not isinstance(proxy, GraphProxy):
+            raise OptionError(
+                f"the task {task.name} does not record the proxy {name}; it records "
+                f"{', '.join(task.table.scores) or 'none'}"
+            )
+        if archs is None:
+            archs = [task.space.parse(task.table.archs[row]) for row in rows.tolist()]
+        result[name] = score_graphs(proxy, task.space, archs)
+    return result
+
+
+def _recorded(values: Floats, rows: np.ndarray) -> Floats:
+    chosen: Floats = values[rows]
+    return chosen

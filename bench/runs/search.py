@@ -1,0 +1,137 @@
+"""Do one search run: ask, query, tell, until the budget is spent; then judge the pick."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from bench.base import BudgetSpentError, Record, SearcherFactory
+from bench.runs import members
+from bench.runs.oracle import Oracle
+from bench.runs.parquet import to_bytes
+from bench.runs.row import Attachment, Outcome, SearchRun, budget_text, file_name
+from bench.runs.tasks import Answers, Task, load_task
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """One finished search: its seed, its trace, and why it ended early if it did."""
+
+    seed: int
+    oracle: Oracle
+    error: str | None = None
+
+
+def run_search(run: SearchRun) -> Outcome:
+    """Run a searcher once for every seed: one row a seed, and one file with their traces."""
+    task = load_task(run.task)
+    searches = list(search_all(task, run))
+    rows = [judged(task, run, search) for search in searches]
+    path = f"traces/{file_name(run.key)}.parquet"
+    return Outcome(rows, Attachment(path, to_bytes(traces(task, run.key, searches))))
+
+
+def search_all(task: Task, run: SearchRun) -> list[Search]:
+    """Run a searcher once for every seed of the run."""
+    factory, options = members.searcher(run.searcher)
+    return [
+        search_once(task.answers, run, factory, options, seed)
+        for seed in range(run.first_seed, run.first_seed + run.seeds)
+    ]
+
+
+def search_once(
+    answers: Answers, run: SearchRun, factory: SearcherFactory, options: Record, seed: int
+) -> Search:
+    """Run a searcher once. What it raises ends this search alone and is kept with it.
+
+    The generator is keyed by the seed only: two searchers on one task draw from equal streams.
+    """
+    oracle = Oracle(answers, run.budget)
+    rng = np.random.default_rng(seed)
+    try:
+        searcher = factory(oracle.problem(), rng, **options)
+        while not oracle.spent:
+            arch = searcher.ask()
+            searcher.tell(arch, oracle.query(arch))
+    except (StopIteration, BudgetSpentError):
+        pass
+    except Exception as error:  # noqa: BLE001 - a user's searcher may raise anything
+        return Search(seed, oracle, f"{type(error).__name__}: {error}")
+    return Search(seed, oracle, None if oracle.steps else "it ended before its first query")
+
+
+def judged(task: Task, run: SearchRun, search: Search) -> Record:
+    """The row of a finished search: the pick by validation, then its test accuracy.
+
+    The pick is the best validation accuracy seen, the earliest of equals. Test accuracy is looked
+    up here, when the searcher is gone. Regrets are distances to the best that could be asked for,
+    never negative; `seconds` is null where the task does not record them.
+    """
+    table, answers, oracle = task.table, task.answers, search.oracle
+    row: Record = {
+        "kind": "search",
+        "task": task.name,
+        "searcher": run.searcher,
+        "budget": budget_text(run.budget),
+        "seed": search.seed,
+        "status": "ok" if search.error is None else "failed",
+        "error": search.error,
+        "queries": len(oracle.steps),
+        "seconds": oracle.clock[-1] if oracle.clock else None,
+        "scored": oracle.scored,
+    }
+    if search.error is not None:
+        return row
+    pick = max(oracle.steps, key=answers.validation.__getitem__)
+    validation = float(table.accuracy["validation"][pick])
+    test = _test(task, pick)
+    return row | {
+        "arch": table.archs[pick],
+        "validation": validation,
+        "test": test,
+        "regret": abs(answers.best - validation),
+        "test_regret": None if test is None else abs(_best_test(task) - test),
+    }
+
+
+def _test(task: Task, row: int) -> float | None:
+    test = task.table.accuracy.get("test")
+    if test is None or math.isnan(test[row]):
+        return None
+    return float(test[row])
+
+
+def _best_test(task: Task) -> float:
+    """The best test accuracy among what could be asked for."""
+    askable = ~np.isnan(task.table.accuracy["validation"])
+    test = task.table.accuracy["test"][askable]
+    return float(np.nanmax(test) if task.table.maximise else np.nanmin(test))
+
+
+def traces(task: Task, key: str, searches: list[Search]) -> pa.Table:
+    """All queries of some searches, in the one schema that traces have."""
+    rows = np.concatenate([np.array(s.oracle.steps, dtype=np.int64) for s in searches])
+    steps = [np.arange(len(s.oracle.steps)) for s in searches]
+    seeds = [np.full(len(s.oracle.steps), s.seed) for s in searches]
+    seconds = np.concatenate([np.array(s.oracle.clock) for s in searches])
+    scored = np.concatenate([np.array(s.oracle.scored_at, dtype=np.int64) for s in searches])
+    different, codes = np.unique(rows, return_inverse=True)
+    texts = pa.array([task.table.archs[row] for row in different.tolist()], pa.string())
+    arch = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), texts)
+    run = pa.DictionaryArray.from_arrays(np.zeros(len(rows), np.int32), pa.array([key]))
+    return pa.table(
+        {
+            "run": run,
+            "seed": pa.array(np.concatenate(seeds), pa.int64()),
+            "step": pa.array(np.concatenate(steps), pa.int64()),
+            "arch": arch,
+            "validation": pa.array(task.table.accuracy["validation"][rows]),
+            "queries": pa.array(np.concatenate(steps) + 1, pa.int64()),
+            "seconds": pa.array(seconds, mask=np.isnan(seconds)),
+            "scored": pa.array(scored),
+        }
+    )

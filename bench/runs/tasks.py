@@ -1,0 +1,126 @@
+"""A task is a space and a table: what can be asked, and what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import isnan, nan
+
+import numpy as np
+
+from bench.base import Arch, ArchError, DataError, Floats, GraphProxy, Proxy, Space, Table
+from bench.proxies.scorer import score_graphs
+from bench.runs import members
+from bench.spaces.pool import Pool
+from bench.tables.cache import load
+from bench.tables.columns import column
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A space and a table of it."""
+
+    space: Space
+    table: Table
+
+    @property
+    def name(self) -> str:
+        """The table's name, such as `nasbench201/cifar100`."""
+        return self.table.name
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What an oracle answers from, built once. Raises DataError without validation."""
+        return Answers(self)
+
+    def truth(self, name: str | None = None) -> tuple[str, Floats]:
+        """The column that scores are compared with: its name and `n` values.
+
+        By default validation where all rows have it, else test; any accuracy or target by name.
+        """
+        if name is None:
+            validation = self.table.accuracy.get("validation")
+            whole = validation is not None and not np.isnan(validation).any()
+            name = "validation" if whole else "test"
+        return name, column(self.table, name)
+
+
+class Answers:
+    """What a task can be asked: rows by architecture, oriented validation, seconds, the pool."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        table, space = task.table, task.space
+        validation = column(table, "validation")
+        known = np.flatnonzero(~np.isnan(validation))
+        archs = [space.parse(table.archs[row]) for row in known.tolist()]
+        self._rows: dict[Arch, int] = dict(zip(archs, known.tolist(), strict=True))
+        self.pool: Sequence[Arch] = archs
+        whole = len(archs) == space.size
+        self.space: Space = space if whole else Pool(space, archs, canonical=table.canonical)
+        self.validation: list[float] = (validation if table.maximise else -validation).tolist()
+        self.has_seconds = table.training_seconds is not None
+        self.seconds: list[float] = (
+            table.training_seconds.tolist()
+            if table.training_seconds is not None
+            else [nan] * len(table.archs)
+        )
+        self._computed: dict[str, Floats] = {}
+        self.best = float(np.nanmax(validation) if table.maximise else np.nanmin(validation))
+
+    @cached_property
+    def _canonical(self) -> dict[Arch, int]:
+        canonical = self.task.space.canonical
+        return {canonical(arch): row for arch, row in self._rows.items()}
+
+    def row(self, arch: Arch) -> int:
+        """The table's row of an architecture. Raises ArchError where it cannot be asked."""
+        row = self._rows.get(arch)
+        if row is None and self.task.table.canonical:
+            self.task.space.check(arch)
+            row = self._canonical.get(self.task.space.canonical(arch))
+        if row is None:
+            self.task.space.check(arch)
+            raise ArchError(
+                f"the task {self.task.name} does not know the architecture "
+                f"{self.task.space.text(arch)}; it can be asked for {len(self._rows)} others"
+            )
+        return row
+
+    def computed(
+        self, name: str, proxy: GraphProxy, archs: Sequence[Arch], rows: Sequence[int]
+    ) -> Floats:
+        """The `a` values of a proxy of graphs, -inf where failed; each is computed once."""
+        values = self._computed.setdefault(name, np.full(len(self.task.table.archs), nan))
+        new = {row: arch for arch, row in zip(archs, rows, strict=True) if isnan(values[row])}
+        if new:
+            values[list(new)] = score_graphs(proxy, self.task.space, list(new.values())).values
+        chosen: Floats = values[list(rows)]
+        return chosen
+
+    def proxies(self) -> tuple[str, ...]:
+        """The proxies that the table records."""
+        return tuple(self.task.table.scores)
+
+    def proxy(self, name: str) -> Proxy | None:
+        """The facts of a proxy, or None for a column of a user's own table."""
+        if name in self.task.table.scores and name not in members.names("proxies"):
+            return None
+        return members.proxy(name)
+
+
+@lru_cache(maxsize=4)
+def load_task(name: str) -> Task:
+    """The task of a table's name, read from the cache where it was read before.
+
+    Raises UnknownNameError, and DataError where a file is missing or damaged.
+    """
+    reader = members.reader(name)
+    space = members.space(reader.space)
+    table = load(reader, space)
+    if table.space != space.name:
+        raise DataError(
+            f"expected the table {name} to be of the space {space.name}, got {table.space}"
+        )
+    return Task(space, table)

@@ -1,0 +1,1 @@
+"""IPL, the Integrated Proxy Learner. It imports `bench.base` alone, as any plugin may."""

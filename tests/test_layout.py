@@ -1,0 +1,121 @@
+"""The import rules of DESIGN.md, kept by a test, and what an import may cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+MAY_IMPORT = {
+    "base": set(),
+    "kernels": set(),
+    "metrics": set(),
+    "spaces": {"base"},
+    "tables": {"base"},
+    "searchers": {"base"},
+    "ipl": {"base"},
+    "networks": {"base", "spaces"},
+    "proxies": {"base", "kernels"},
+    "training": {"base"},
+    "runs": {"base", "spaces", "networks", "tables", "proxies", "training", "searchers"},
+    "studies": {"base", "runs"},
+    "reports": {"base", "metrics", "runs"},
+}
+"""Room by room; a room may always import itself. `cli` and `commands` may import everything."""
+
+EVERYTHING = {"cli", "commands", "__main__"}
+
+
+def rooms() -> Iterator[tuple[str, Path]]:
+    for path in sorted((ROOT / "bench").rglob("*.py")):
+        parts = path.relative_to(ROOT / "bench").parts
+        yield (Path(parts[0]).stem if len(parts) == 1 else parts[0]), path
+    for path in sorted((ROOT / "ipl").rglob("*.py")):
+        yield "ipl", path
+
+
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """The modules a file imports, as `bench.room.module`, with the level of relative imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.module == "bench":
+                yield from ((f"bench.{alias.name}", node.level) for alias in node.names)
+            else:
+                yield node.module or "", node.level
+
+
+@pytest.mark.parametrize(
+    ("room", "path"), list(rooms()), ids=lambda it: it.name if isinstance(it, Path) else it
+)
+def test_imports_keep_to_the_rules(room: str, path: Path) -> None:
+    if room == "__init__":
+        assert list(imported(path)) == []
+        return
+    for module, level in imported(path):
+        assert level == 0, f"{path} imports relatively"
+        head, _, rest = module.partition(".")
+        if head == "ipl":
+            assert room == "ipl", f"{path} imports ipl"
+        if head != "bench" or room in EVERYTHING:
+            continue
+        target = rest.partition(".")[0]
+        if target in {"", "__version__"}:
+            continue
+        assert target in MAY_IMPORT[room] | {room}, f"{path} imports bench.{target}"
+
+
+def test_every_room_has_a_rule() -> None:
+    assert {room for room, _ in rooms()} - EVERYTHING - {"__init__"} <= set(MAY_IMPORT)
+
+
+def test_the_test_catches_a_breach(tmp_path: Path) -> None:
+    path = tmp_path / "cheat.py"
+    path.write_text("from bench.tables import files\nfrom bench import runs\nfrom . import x\n")
+    assert list(imported(path)) == [("bench.tables", 0), ("bench.runs", 0), ("", 1)]
+
+
+def modules_after(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split()) | set(done.stderr.split())
+
+
+def test_importing_bench_imports_nothing_heavy() -> None:
+    loaded = modules_after("import bench, bench.base, bench.cli")
+    assert not loaded & {"torch", "pandas", "pyarrow", "matplotlib", "scipy", "rich.table"}
+
+
+@pytest.mark.parametrize("kind", ["spaces", "tables", "tasks", "proxies", "searchers", "studies"])
+def test_list_imports_nothing_heavy(kind: str) -> None:
+    code = f"""
+import sys
+sys.argv = ["ipl-bench", "list", {kind!r}, "--json"]
+from bench.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+"""
+    assert not modules_after(code) & {"torch", "pandas", "pyarrow", "matplotlib", "scipy"}
+
+
+def test_files_stay_readable() -> None:
+    """DESIGN's guard: about 300 lines a file."""
+    long = {
+        str(path.relative_to(ROOT)): count
+        for _, path in rooms()
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 330
+    }
+    assert long == {}
