@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 
-from bench.base import Arch, Bools, Floats, GraphProxy, OptionError, Record
+from bench.base import Arch, Bools, Floats, GraphProxy, Ints, OptionError, Record
 from bench.proxies.scorer import Scored, score_graphs
 from bench.runs import members
 from bench.runs.parquet import to_bytes
@@ -48,20 +48,23 @@ def run_score(run: ScoreRun) -> Outcome:
     return Outcome([row], Attachment(path, to_bytes(pa.table(columns))))
 
 
-def with_something(task: Task) -> np.ndarray:
-    """The rows worth keeping: a recorded score, or both accuracies, or the only accuracy.
+def with_something(task: Task) -> Ints:
+    """The rows worth keeping: the truth is known, and so is something to compare it with.
 
-    NAS-Bench-101 has test accuracy for 423,624 cells, and something to compare it with for 30,000.
+    That is another accuracy, or the score of a proxy that only some rows have: NAS-Bench-101 has
+    test accuracy and parameters of 423,624 cells, validation of 30,001, and other proxies of 500.
+    Tables that know everything of every row keep every row.
     """
     table = task.table
-    known: list[Bools] = [~np.isnan(values) for values in table.accuracy.values()]
-    _, truth = task.truth()
+    accuracies = [~np.isnan(values) for values in table.accuracy.values()]
     scored = [~np.isnan(values) for values in table.scores.values()]
-    both = np.logical_and.reduce(known)
-    return np.flatnonzero((np.logical_or.reduce([both, *scored])) & ~np.isnan(truth))
+    some: list[Bools] = [known for known in scored if not known.all()]
+    _, truth = task.truth()
+    worth = np.logical_or.reduce([np.logical_and.reduce(accuracies), *some])
+    return np.flatnonzero(worth & ~np.isnan(truth))
 
 
-def scores_of(task: Task, proxies: list[str], rows: np.ndarray) -> dict[str, Scored]:
+def scores_of(task: Task, proxies: list[str], rows: Ints) -> dict[str, Scored]:
     """The `n` scores of each proxy on some rows of a task: recorded, or else computed.
 
     NaN where not recorded, -inf where failed. Raises UnknownNameError, or OptionError for a proxy
@@ -85,6 +88,6 @@ def scores_of(task: Task, proxies: list[str], rows: np.ndarray) -> dict[str, Sco
     return result
 
 
-def _recorded(values: Floats, rows: np.ndarray) -> Floats:
+def _recorded(values: Floats, rows: Ints) -> Floats:
     chosen: Floats = values[rows]
     return chosen

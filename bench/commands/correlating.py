@@ -1,0 +1,54 @@
+"""`ipl-bench correlate`: the proxies of one task against its accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.base import Record
+from bench.reports.correlations import correlate
+from bench.runs.score import scores_of
+from bench.runs.tasks import Task
+
+SHOWN = (
+    "task",
+    "truth",
+    "proxy",
+    "n",
+    "n_failed",
+    "kendall",
+    "kendall_low",
+    "kendall_high",
+    "spearman",
+    "spearman_top10",
+    "partial_spearman",
+    "best_of_10",
+    "kendall_common",
+)
+
+
+def rows(
+    task: Task, proxies: Sequence[str], truth: str | None, resamples: int, seed: int
+) -> list[Record]:
+    """Correlate the named proxies (by default all that the task records), one record each.
+
+    `truth` is an accuracy or target by name; targets such as a latency keep their direction.
+    Raises DataError or OptionError for what the task does not have.
+    """
+    name, values = task.truth(truth)
+    known = np.flatnonzero(~np.isnan(values))
+    scored = scores_of(task, list(proxies) or list(task.table.scores), known)
+    params = task.table.scores.get("params")
+    records = correlate(
+        task.name,
+        values[known],
+        {proxy: result.values for proxy, result in scored.items()},
+        params=None if params is None else params[known],
+        maximise=task.table.maximise or name in task.table.targets,
+        resamples=resamples,
+        rng=np.random.default_rng(seed),
+    )
+    for record in records:
+        record |= {"truth": name, "errors": dict(scored[record["proxy"]].errors)}
+    return records
