@@ -1,0 +1,87 @@
+"""Which of two proxies is better, and how well any proxy could do.
+
+Two proxies of one table are compared on the same resamples, so what a resample does to both (a
+hard sample of rows) cancels in their difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.metrics._counts import Counts, Floats, Metric
+from bench.metrics.bootstrap import Estimate, estimate, interval
+from bench.metrics.rank import kendall
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The metric of one proxy minus that of another, its interval and two-sided p-value."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    undefined: int = 0
+    """Resamples in which the difference had no value; they were left out."""
+
+
+def paired(
+    metric: Metric,
+    score_a: ArrayLike,
+    score_b: ArrayLike,
+    truth: ArrayLike,
+    counts: Counts,
+    *,
+    level: float = 0.95,
+    **options: Any,
+) -> Comparison:
+    """Compare two scores of the same `n` rows on the same resamples, `r x n` counts.
+
+    The p-value is 2 min(#(d <= 0) + 1, #(d >= 0) + 1) / (r + 1), at most 1, over the differences d
+    that are defined; the + 1 keeps it from being 0 for want of resamples (Davison & Hinkley,
+    Bootstrap Methods and their Application, 1997, section 4.2). It is NaN when none is defined.
+    """
+    value = metric(score_a, truth, **options) - metric(score_b, truth, **options)
+    differences = metric(score_a, truth, counts=counts, **options)
+    differences = differences - metric(score_b, truth, counts=counts, **options)
+    defined = differences[~np.isnan(differences)]
+    low, high = interval(defined, level)
+    return Comparison(value, low, high, _p_value(defined), len(differences) - len(defined))
+
+
+def _p_value(differences: Floats) -> float:
+    if differences.size == 0:
+        return float("nan")
+    tail = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
+    return min(1.0, 2 * (tail + 1) / (differences.size + 1))
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """Adjust p-values for being several, by the step-down method of S. Holm (1979).
+
+    The i-th smallest of m is multiplied by m - i + 1, made not to fall, and cut at 1. Undefined
+    ones (NaN) stay so and do not count among the m.
+
+    Raises:
+        ValueError: Values outside [0, 1], or of more than one dimension.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    if values.ndim != 1 or ((values < 0) | (values > 1)).any():
+        raise ValueError(f"wanted p-values between 0 and 1 of shape (m,), got {p_values!r}")
+    adjusted = np.full(values.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    raised = values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1.0)
+    return adjusted
+
+
+def noise_ceiling(
+    validation: ArrayLike, test: ArrayLike, counts: Counts, *, level: float = 0.95
+) -> Estimate:
+    """Kendall's tau of validation with test accuracy: what a perfect predictor would reach."""
+    return estimate(kendall, validation, test, counts=counts, level=level)

@@ -1,0 +1,123 @@
+"""What a choice costs: the best there was, less the best that was found.
+
+For a ranking, `regret_at_k`. For searches, traces of shape `s x t`: `s` seeds, `t` queries, in each
+place the oriented accuracy of the query (larger is better). NaN is a query that gave nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.metrics._counts import (
+    Counts,
+    Floats,
+    Metric,
+    Ordering,
+    finite,
+    in_parts,
+    metric,
+    ratio,
+    totals,
+)
+from bench.metrics.bootstrap import estimate, resample
+from bench.metrics.top import HEAD_CELLS, Ties, best_of_top_k, kth_best
+
+
+@metric(columns=2)
+def regret_at_k(
+    score: Floats, truth: Floats, k: float, ties: Ties = "expected", *, counts: Counts
+) -> Floats:
+    """The best truth among the rows less that among the k highest-scored; at least 0.
+
+    `k` and `ties` are those of `bench.metrics.top.best_of_top_k`.
+    """
+    found = best_of_top_k(score, truth, k, ties, counts=counts)
+    first = np.ones(len(counts), dtype=np.intp)
+    best = in_parts(counts, lambda part: kth_best(truth, part, first[: len(part)]), HEAD_CELLS)
+    return best - found
+
+
+def running_best(trace: ArrayLike) -> Floats:
+    """The best value so far, along the last axis; NaN until there is one."""
+    best: Floats = np.fmax.accumulate(np.asarray(trace, dtype=np.float64), axis=-1)
+    return best
+
+
+def anytime_regret(validation_trace: ArrayLike, optimum: float) -> Floats:
+    """The optimum less the running best, after each of `t` queries: `s x t`, or `t` of one seed."""
+    regret: Floats = optimum - running_best(validation_trace)
+    return regret
+
+
+@metric(columns=1)
+def mean(values: Floats, *, counts: Counts) -> Floats:
+    """The mean of finite values."""
+    weights = finite(values, "values")
+    return ratio(np.einsum("rn,n->r", counts, weights), totals(counts))
+
+
+@metric(columns=1)
+def interquartile_mean(values: Floats, *, counts: Counts) -> Floats:
+    """The mean of the middle half: of m finite values, floor(m / 4) at each end are left out.
+
+    As scipy.stats.trim_mean(values, 0.25); advised for few seeds by Agarwal et al., NeurIPS 2021.
+    """
+    ordering = Ordering.of(finite(values, "values"))
+    ascending = values[ordering.rows[ordering.starts]]
+
+    def value(part: Counts) -> Floats:
+        groups = ordering.groups(part)
+        after = np.cumsum(groups, axis=1)
+        rows = after[:, -1:]
+        cut = np.floor(rows / 4)
+        kept = np.minimum(after, rows - cut) - np.maximum(after - groups, cut)
+        kept = np.maximum(kept, 0)
+        return ratio(kept @ ascending, kept.sum(axis=1))
+
+    return in_parts(counts, value)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A statistic over seeds after each of `t` queries, and its interval."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+def curve(
+    values: ArrayLike,
+    statistic: Metric,
+    *,
+    resamples: int = 1000,
+    rng: np.random.Generator,
+    level: float = 0.95,
+) -> Curve:
+    """Summarise `s x t` values over seeds, with a bootstrap over the seeds.
+
+    The seeds are resampled whole, the same for all `t`. A place at which some seed has no value
+    yet (NaN) has none in the curve either.
+
+    Args:
+        values: One row a seed, such as `anytime_regret` gives.
+        statistic: `mean` or `interquartile_mean`, or another metric of one column.
+        resamples: How many resamples of the seeds are drawn.
+        rng: What they are drawn from.
+        level: The share of resamples within the interval.
+
+    Raises:
+        ValueError: Values that are not of shape `s x t`.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or table.size == 0:
+        raise ValueError(f"wanted values of shape s x t, got {table.shape}")
+    counts = resample(len(table), resamples, rng)
+    found = np.full((3, table.shape[1]), np.nan)
+    for place in np.flatnonzero(~np.isnan(table).any(axis=0)):
+        one = estimate(statistic, table[:, place], counts=counts, level=level)
+        found[:, place] = one.value, one.low, one.high
+    return Curve(*found)
