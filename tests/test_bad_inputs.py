@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import cli
+from bench.runs.tasks import load_task
 
 NB201 = "|avg_pool_3x3~0|+|nor_conv_1x1~0|none~1|+|none~0|skip_connect~1|none~2|"
 OTHER = NB201.replace("avg_pool_3x3", "nor_conv_3x3")
@@ -199,6 +200,7 @@ def test_a_wrong_hash_is_refused_by_name_with_both(
     copy.write_bytes(content)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    load_task.cache_clear()
     code, out, err = ended("correlate darts/oncenas545", monkeypatch, capsys)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "darts/data-545.csv" in err

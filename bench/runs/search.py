@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from bench.base import BudgetSpentError, Record, SearcherFactory
+from bench.base import (
+    BudgetError,
+    BudgetSpentError,
+    DataError,
+    OptionError,
+    Record,
+    SearcherFactory,
+)
 from bench.runs import members
 from bench.runs.oracle import Oracle
 from bench.runs.parquet import to_bytes
@@ -49,6 +56,7 @@ def search_once(
     """Run a searcher once. What it raises ends this search alone and is kept with it.
 
     The generator is keyed by the seed only: two searchers on one task draw from equal streams.
+    Raises OptionError, BudgetError and DataError: what the user asked for and cannot have.
     """
     oracle = Oracle(answers, run.budget)
     rng = np.random.default_rng(seed)
@@ -59,6 +67,8 @@ def search_once(
             searcher.tell(arch, oracle.query(arch))
     except (StopIteration, BudgetSpentError):
         pass
+    except (OptionError, BudgetError, DataError):
+        raise
     except Exception as error:  # noqa: BLE001 - a user's searcher may raise anything
         return Search(seed, oracle, f"{type(error).__name__}: {error}")
     return Search(seed, oracle, None if oracle.steps else "it ended before its first query")

@@ -74,7 +74,7 @@ def digits(compact: str) -> Arch | None:
 
 def is_integers(arch: object) -> bool:
     """Whether something that should be an architecture is a tuple of integers at all."""
-    return isinstance(arch, tuple) and all(isinstance(number, int) for number in arch)
+    return isinstance(arch, tuple) and set(map(type, arch)) <= {int}
 
 
 def check_digits(space: str, arch: Arch, length: int, operations: int) -> None:

@@ -27,6 +27,7 @@ x + y(y-1)/2 is the edge x -> y, and a digit for every inner vertex: 0 conv3x3, 
 from __future__ import annotations
 
 import functools
+import operator
 import re
 
 import numpy as np
@@ -42,6 +43,7 @@ _MOST_VERTICES, _MOST_EDGES = 7, 9
 _INPUT, _OUTPUT, _INNER = 0, 1, (2, 3, 4)
 _LABELS = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
 _VERTICES = {v * v + v: v for v in range(2, _MOST_VERTICES + 1)}
+_POWERS = tuple(1 << i for i in range(_MOST_VERTICES))
 _BITS = re.compile(r"([2-7])-([0-9]{1,7})-([0-2]{0,5})")
 _DRAWS = 2**21 * 3**5
 """Specifications of seven vertices: 21 possible edges, five operations."""
@@ -172,19 +174,17 @@ def _specification(arch: Arch) -> Cell:
     flags, operations = arch[: v * v], arch[v * v :]
     if not (
         v
-        and all(flag == 0 or (flag == 1 and i // v < i % v) for i, flag in enumerate(flags))
+        and set(flags) <= {0, 1}
+        and not any(any(flags[i * v : i * v + i + 1]) for i in range(v))
         and (operations[0], operations[-1]) == (_INPUT, _OUTPUT)
-        and all(operation in _INNER for operation in operations[1:-1])
+        and set(operations[1:-1]) <= set(_INNER)
     ):
         raise ArchError(
             "Expected a nasbench101 architecture of v * v flags, strictly upper triangular, and v "
             f"operations 0, 2 to 4, ..., 1 for v from 2 to 7, got {_text.quoted(arch)}."
         )
-    before = tuple(
-        functools.reduce(lambda mask, i: mask | flags[i * v + j] << i, range(j), 0)
-        for j in range(v)
-    )
-    return Cell(operations, before)
+    columns = (flags[j : j * v : v] for j in range(v))
+    return Cell(operations, tuple(sum(map(operator.mul, it, _POWERS)) for it in columns))
 
 
 def _pruned(arch: Arch) -> Arch:

@@ -31,16 +31,16 @@ SCORED = (
 )
 """Tasks whose proxies are correlated with accuracy."""
 
-COMPUTED = ("convolutions", "random")
+COMPUTED = ("parametric", "random")
 """Proxies computed for every task beside those it records: a yardstick, and chance."""
 
 WARM = {
     "nasbench201/cifar10-valid": "naswot",
     "nasbench201/cifar100": "naswot",
     "nasbench201/ImageNet16-120": "naswot",
-    "nasbench101/cifar10": "convolutions",
-    "transnasbench101-micro/class_scene": "convolutions",
-    "transnasbench101-macro/class_scene": "convolutions",
+    "nasbench101/cifar10": "parametric",
+    "transnasbench101-micro/class_scene": "parametric",
+    "transnasbench101-macro/class_scene": "parametric",
     "darts/suite": "nwot",
 }
 """Tasks that are searched, and a proxy to start from that the task has for all it can be asked."""

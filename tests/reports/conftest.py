@@ -61,7 +61,11 @@ class Results:
         columns = {"arch": pa.array(names)} | dict(accuracy)
         columns |= {f"score:{name}": values for name, values in scores.items()}
         attached = self.attach(f"scores/score_{task.replace('/', '_')}.parquet", columns)
-        facts: Record = {"space": "space", "dataset": task.rsplit("/", maxsplit=1)[-1], "truth": truth}
+        facts: Record = {
+            "space": "space",
+            "dataset": task.rsplit("/", maxsplit=1)[-1],
+            "truth": truth,
+        }
         facts |= {"metric": "accuracy_percent", "maximise": True, "n": n}
         facts |= {"kind": "score", "task": task, "run": f"score/{task}", "proxies": list(scores)}
         self.append(**(facts | fields | attached))
