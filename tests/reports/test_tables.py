@@ -35,11 +35,11 @@ TABLE = Table(
 
 def test_latex_is_written_in_booktabs() -> None:
     assert latex_text(TABLE) == (
-        "\\begin{table}\n\\centering\n\\caption{A caption\\_ of 95 \\%.}\n\\label{tab:t/x}\n"
+        "\\begin{table*}\n\\centering\n\\caption{A caption\\_ of 95 \\%.}\n\\label{tab:t/x}\n"
         "\\begin{tabular}{lr}\n\\toprule\nproxy & $\\tau$ \\\\\n\\midrule\n"
         "epe\\_nas & \\textbf{$-$0.500 [$-$0.6, $-$0.4]} \\\\\n"
         "a\\textbar{}b & --- \\\\\n"
-        "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
+        "\\bottomrule\n\\end{tabular}\n\\end{table*}\n"
     )
 
 

@@ -52,13 +52,13 @@ def test_killed_twenty_times_and_resumed(whole: dict[str, bytes], tmp_path: Path
     killed = 0
     while killed < KILLS:
         process = run_smoke(tmp_path, "--resume", "--workers", str(1 + killed % 2))
-        time.sleep(moments.uniform(0.3, 6.0))
+        time.sleep(moments.uniform(0.3, 4.0))
         if process.poll() is not None:
             break
         process.kill()
         process.communicate(timeout=60)
         killed += 1
-    assert killed > 5, "the study ended before it could be killed"
+    assert killed == KILLS, "the study ended before it could be killed"
     finished(run_smoke(tmp_path, "--resume"))
     found = bytes_of(tmp_path)
     # A kill between the two moves of one file leaves its temporary name, never a half of it.
