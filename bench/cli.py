@@ -33,6 +33,9 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         _end("interrupted; finished runs are kept, and --resume goes on from them")
+    except click.exceptions.NoArgsIsHelpError as error:
+        tell(error.format_message())
+        sys.exit(2)
     except click.ClickException as error:
         _end(error.format_message())
     except BenchError as error:
