@@ -98,9 +98,7 @@ def test_search_has_the_fields_it_promises_and_keeps_its_traces(
     assert [(row["searcher"], row["seed"]) for row in rows] == [
         (searcher, seed) for searcher in ("random", "rank,proxy=naswot") for seed in range(3)
     ]
-    assert set(["task", "searcher", "seed", "queries", "validation", "test", "regret"]) <= set(
-        rows[0]
-    )
+    assert {"task", "searcher", "seed", "queries", "validation", "test", "regret"} <= set(rows[0])
     assert rows[-1]["scored"] == 15_625
     columns = pq.read_table(trace).to_pydict()
     assert len(columns["step"]) == 2 * 3 * 7
