@@ -1,0 +1,91 @@
+"""Which proxy is better, and how well any could do: paired differences and the noise ceiling.
+
+Differences are of Kendall's tau with failures last, on the architectures for which both proxies
+are recorded, over the same resamples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.base import Floats, Record
+from bench.metrics.bootstrap import resample
+from bench.metrics.compare import holm, noise_ceiling, paired
+from bench.metrics.rank import kendall
+from bench.reports.sample import REFERENCE, Sample, defined
+
+
+def compare(task: str, data: Sample, reference: str = REFERENCE) -> list[Record]:
+    """Compare every proxy's Kendall correlation with a reference proxy's, failures last.
+
+    Returns:
+        A record a proxy but the reference: task, proxy, reference, n (architectures for which both
+        are recorded), difference (proxy less reference), its 95 % `low` and `high`, the bootstrap
+        p-value, and the same after Holm's correction over the proxies of the task. Nothing where
+        the reference has no scores.
+    """
+    if reference not in data.scores:
+        return []
+    records = []
+    for name in data.scores:
+        if name != reference:
+            record: Record = {"task": task, "proxy": name, "reference": reference}
+            records.append(record | _difference(data, name, reference))
+    for record, p in zip(records, holm([r["p"] for r in records]), strict=True):
+        record["p_holm"] = float(p)
+    return [defined(record) for record in records]
+
+
+def lead(task: str, data: Sample) -> list[Record]:
+    """Say whether the proxy of highest Kendall correlation is clearly ahead of the next one.
+
+    Returns:
+        One record of task, best, runner_up, n, difference, low, high and p, as in `compare`; none
+        with fewer than two proxies whose correlation is defined.
+    """
+    reached = {}
+    for name, score in data.scores.items():
+        recorded = ~np.isnan(score)
+        if recorded.any():
+            reached[name] = kendall(score[recorded], data.truth[recorded])
+    ranked = sorted((n for n in reached if not np.isnan(reached[n])), key=lambda n: -reached[n])
+    if len(ranked) < 2:
+        return []
+    best, second = ranked[:2]
+    names: Record = {"task": task, "best": best, "runner_up": second}
+    return [defined(names | _difference(data, best, second))]
+
+
+def _difference(data: Sample, name: str, other: str) -> Record:
+    """Kendall's tau of one proxy less that of another, on the rows both are recorded for."""
+    both = ~np.isnan(data.scores[name]) & ~np.isnan(data.scores[other])
+    record: Record = {"n": int(both.sum())}
+    if record["n"] < 2:
+        return record | dict.fromkeys(("difference", "low", "high", "p"), float("nan"))
+    one, two = data.scores[name][both], data.scores[other][both]
+    found = paired(kendall, one, two, data.truth[both], data.counts[:, both])
+    record |= {"difference": found.difference, "low": found.low, "high": found.high}
+    return record | {"p": found.p_value}
+
+
+def ceiling(
+    task: str,
+    validation: Floats,
+    test: Floats,
+    *,
+    rng: np.random.Generator,
+    resamples: int = 1000,
+) -> list[Record]:
+    """Kendall's tau of validation with test accuracy: what a perfect predictor would reach.
+
+    Returns:
+        One record of task, n, kendall, kendall_low and kendall_high; none with fewer than two
+        architectures that have both accuracies.
+    """
+    both = np.isfinite(validation) & np.isfinite(test)
+    n = int(both.sum())
+    if n < 2:
+        return []
+    found = noise_ceiling(validation[both], test[both], resample(n, resamples, rng))
+    record: Record = {"task": task, "n": n, "kendall": found.value}
+    return [defined(record | {"kendall_low": found.low, "kendall_high": found.high})]

@@ -1,0 +1,252 @@
+"""Read back what runs wrote: rows, score tables and search traces of one study at one commit.
+
+A study's results lie in `results/<study>/<commit>-<machine>/`, one folder a machine. Machines of
+one commit are read together; commits are never mixed. Where a run was repeated, the last row
+counts. Every attachment is checked against the SHA-256 its row states.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.base import DataError, Floats, Record
+from bench.reports.attachments import Attachments, Trace, floats
+
+ROWS = "rows.jsonl"
+PROVENANCE = "provenance.json"
+
+_SHARED_FIELDS = (
+    *("study", "machine", "commit", "seed", "run", "part", "parts"),
+    *("kind", "task", "status", "error"),
+)
+_SCORE_FIELDS = ("space", "dataset", "metric", "maximise", "truth", "proxies", "file", "sha256")
+_SEARCH_FIELDS = ("searcher", "budget", "queries", "seconds", "validation", "regret")
+_KEY = ("kind", "run", "task", "searcher", "budget", "seed")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreSet:
+    """The scores of `n` architectures on one task, and what correlations are taken against.
+
+    In `scores`, NaN means not recorded and -inf failed. `accuracy` holds `n` values under
+    `validation`, `test` or both, NaN where unknown; `truth` names one of them.
+    """
+
+    task: str
+    space: str
+    dataset: str
+    metric: str
+    maximise: bool
+    truth: str
+    archs: tuple[str, ...]
+    accuracy: Mapping[str, Floats]
+    scores: Mapping[str, Floats]
+    seconds: Mapping[str, Floats] = field(default_factory=dict)
+    targets: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Floats:
+        """The `n` values of the accuracy that correlations are taken against."""
+        return self.accuracy[self.truth]
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """How one search with one seed ended; NaN where a value is unknown."""
+
+    task: str
+    searcher: str
+    budget: str
+    seed: int
+    queries: int
+    seconds: float
+    validation: float
+    test: float
+    regret: float
+    test_regret: float
+    trace: Trace | None
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """All that is known of one study at one commit."""
+
+    name: str
+    commit: str
+    machines: tuple[str, ...]
+    score_sets: tuple[ScoreSet, ...]
+    """By task, in alphabetical order."""
+    searches: tuple[Search, ...]
+    """By task, searcher, budget and seed."""
+    failed: tuple[Record, ...]
+    """The rows of runs that failed, as written."""
+    provenance: Mapping[str, Record]
+    """By machine, what provenance.json says."""
+
+
+def load_studies(results: Path) -> Iterator[Study]:
+    """Read every study under `results`, each commit of it apart, in alphabetical order.
+
+    Raises:
+        DataError: There is nothing to report, or a file is missing, damaged or foreign.
+    """
+    found = 0
+    for name in _study_names(results):
+        rows = _read_folders(results / name)
+        for commit in sorted({row["commit"] for _, row in rows}):
+            found += 1
+            yield _build(name, commit, [pair for pair in rows if pair[1]["commit"] == commit])
+    if not found:
+        raise DataError(f"expected a study with rows in {results}/STUDY/*/{ROWS}; got none")
+
+
+def _study_names(results: Path) -> list[str]:
+    if not results.is_dir():
+        raise DataError(f"expected a folder of results; got {results}, which does not exist")
+    return sorted({path.parent.parent.name for path in results.glob(f"*/*/{ROWS}")})
+
+
+def _read_folders(folder: Path) -> list[tuple[Path, Record]]:
+    """All rows of one study, each with the folder its attachments lie in."""
+    paths = sorted(folder.glob(f"*/{ROWS}"))
+    return [(path.parent, row) for path in paths for row in read_rows(path)]
+
+
+def read_rows(path: Path) -> list[Record]:
+    """Read a rows.jsonl; what a crash left unfinished at its end is left out.
+
+    That is a last line without its newline, and rows of a last run whose parts are not all there.
+
+    Raises:
+        DataError: A line in the middle is damaged, or a line is no row of ipl-bench.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    except OSError as error:
+        raise DataError(f"expected a readable file of rows; got {path}: {error}") from error
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            if number == len(lines):  # torn: the writer died before the newline
+                break
+            raise DataError(f"expected JSON in {path}, line {number}; got {line[:60]!r}") from error
+        _check_row(row, f"{path}, line {number}")
+        rows.append(row)
+    while rows and rows[-1]["part"] + 1 < rows[-1]["parts"]:
+        rows.pop()
+    return rows
+
+
+def _check_row(row: Any, where: str) -> None:
+    if not isinstance(row, dict):
+        raise DataError(f"expected an object in {where}; got a {type(row).__name__}")
+    wanted = list(_SHARED_FIELDS)
+    if row.get("status") == "ok" and row.get("kind") in ("score", "search"):
+        wanted += _SCORE_FIELDS if row["kind"] == "score" else _SEARCH_FIELDS
+    missing = [name for name in wanted if name not in row]
+    if missing:
+        raise DataError(
+            f"expected a row of ipl-bench in {where}; got one without {', '.join(missing)}"
+        )
+    if row["status"] not in ("ok", "failed"):
+        raise DataError(f"expected status 'ok' or 'failed' in {where}; got {row['status']!r}")
+
+
+def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study:
+    last = {tuple(str(row.get(part)) for part in _KEY): (folder, row) for folder, row in rows}
+    kept = [last[key] for key in sorted(last)]
+    attachments = Attachments()
+    fine = [(folder, row) for folder, row in kept if row["status"] == "ok"]
+    score_sets = [_score_set(f, row, attachments) for f, row in fine if row["kind"] == "score"]
+    searches = [_search(f, row, attachments) for f, row in fine if row["kind"] == "search"]
+    tasks = [scores.task for scores in score_sets]
+    if len(set(tasks)) < len(tasks):
+        twice = sorted({task for task in tasks if tasks.count(task) > 1})
+        raise DataError(
+            f"expected one score row a task in study {name!r}; got several of {', '.join(twice)}"
+        )
+    folders = sorted({folder for folder, _ in rows})
+    return Study(
+        name=name,
+        commit=commit,
+        machines=tuple(sorted({str(row["machine"]) for _, row in rows})),
+        score_sets=tuple(sorted(score_sets, key=lambda s: s.task)),
+        searches=tuple(sorted(searches, key=lambda s: (s.task, s.searcher, s.budget, s.seed))),
+        failed=tuple(row for _, row in kept if row["status"] == "failed"),
+        provenance={folder.name: _provenance(folder) for folder in folders},
+    )
+
+
+def _provenance(folder: Path) -> Record:
+    path = folder / PROVENANCE
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"expected JSON in {path}; got {error}") from error
+    if not isinstance(found, dict):
+        raise DataError(f"expected an object in {path}; got a {type(found).__name__}")
+    return found
+
+
+def _score_set(folder: Path, row: Record, attachments: Attachments) -> ScoreSet:
+    columns = attachments.columns(folder, row)
+    proxies = [str(name) for name in row["proxies"]]
+    truth = str(row["truth"])
+    wanted = ["arch", truth, *(f"score:{name}" for name in proxies)]
+    missing = [name for name in wanted if name not in columns]
+    if truth not in ("validation", "test") or missing:
+        raise DataError(
+            f"expected columns {', '.join(wanted)} in {folder / row['file']}; got none called "
+            f"{', '.join(missing) or truth}"
+        )
+    return ScoreSet(
+        task=str(row["task"]),
+        space=str(row["space"]),
+        dataset=str(row["dataset"]),
+        metric=str(row["metric"]),
+        maximise=bool(row["maximise"]),
+        truth=truth,
+        archs=tuple(columns["arch"]),
+        accuracy={n: floats(columns[n]) for n in ("validation", "test") if n in columns},
+        scores={name: floats(columns[f"score:{name}"]) for name in proxies},
+        seconds=_prefixed(columns, "seconds:"),
+        targets=_prefixed(columns, "target:"),
+    )
+
+
+def _prefixed(columns: Mapping[str, Any], prefix: str) -> dict[str, Floats]:
+    return {
+        name.removeprefix(prefix): floats(values)
+        for name, values in columns.items()
+        if name.startswith(prefix)
+    }
+
+
+def _search(folder: Path, row: Record, attachments: Attachments) -> Search:
+    return Search(
+        task=str(row["task"]),
+        searcher=str(row["searcher"]),
+        budget=str(row["budget"]),
+        seed=int(row["seed"]),
+        queries=int(row["queries"]),
+        seconds=_number(row["seconds"]),
+        validation=_number(row["validation"]),
+        test=_number(row.get("test")),
+        regret=_number(row["regret"]),
+        test_regret=_number(row.get("test_regret")),
+        trace=attachments.trace(folder, row) if row.get("file") else None,
+    )
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)

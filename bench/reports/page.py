@@ -1,0 +1,99 @@
+"""A report's page: README.md, which shows every table and figure and says what made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.reports.load import Study
+from bench.reports.numbers import Numbers
+from bench.reports.tables import Table, markdown_text, number, with_interval
+
+_TITLES = {"correlations": "Correlations", "searches": "Searches", "failures": "Failures"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure's file name without ending, the section it belongs to, and what it shows."""
+
+    name: str
+    section: str
+    caption: str
+
+    @property
+    def png(self) -> str:
+        """Where the image lies, relative to the page."""
+        return f"figures/{self.name}.png"
+
+    @property
+    def pdf(self) -> str:
+        """Where the version for print lies, relative to the page."""
+        return f"figures/{self.name}.pdf"
+
+
+def page(
+    study: Study,
+    numbers: Numbers,
+    shown: Mapping[str, Sequence[Table]],
+    pictures: Sequence[Picture],
+    command: str,
+) -> str:
+    """The page of one study as Markdown, with paths relative to its own folder."""
+    parts = [_head(study, command)]
+    for section, title in _TITLES.items():
+        here = [picture for picture in pictures if picture.section == section]
+        if not shown[section] and not here:
+            continue
+        links = [f"[{ending}]({section}.{ending})" for ending in ("csv", "md", "tex")]
+        parts.append(f"## {title}\n")
+        if shown[section]:
+            parts.append(f"These tables as {', '.join(links)}.\n")
+        parts += [_picture(picture) for picture in here]
+        parts += [markdown_text(table) for table in shown[section]]
+        if section == "correlations":
+            parts += _comparisons(numbers)
+    return "\n".join(parts)
+
+
+def _head(study: Study, command: str) -> str:
+    lines = [f"# {study.name}\n"]
+    lines.append(
+        f"Made by `{command}` from the results of commit `{study.commit}`; do not edit. "
+        "Delete this folder, and the command brings it back byte for byte.\n"
+    )
+    for folder, facts in study.provenance.items():
+        known = f": `{json.dumps(facts, sort_keys=True)}`" if facts else ""
+        lines.append(f"- `{folder}`{known}")
+    counts = f"{len(study.score_sets)} tasks with scores, {len(study.searches):,} searches"
+    lines.append(f"\n{counts}, {len(study.failed):,} failed runs.\n")
+    return "\n".join(lines)
+
+
+def _picture(picture: Picture) -> str:
+    return f"![{picture.name}]({picture.png})\n\n{picture.caption} ([pdf]({picture.pdf}))\n"
+
+
+def _comparisons(numbers: Numbers) -> list[str]:
+    parts = []
+    if numbers.comparisons:
+        clear = sum(r["p_holm"] is not None and r["p_holm"] < 0.05 for r in numbers.comparisons)
+        parts.append(
+            f"Against the reference proxy, {clear} of {len(numbers.comparisons)} paired "
+            "differences of τ are significant at 5 % after Holm's correction within their task: "
+            "[comparisons.csv](comparisons.csv).\n"
+        )
+    if numbers.noise:
+        parts.append("One training run against the mean over seeds: [noise.csv](noise.csv).\n")
+    if numbers.ceilings:
+        parts.append(
+            "The noise ceiling, τ between validation and test accuracy "
+            "([ceilings.csv](ceilings.csv)):\n"
+        )
+        parts += [
+            f"- {record['task']}: {with_interval(record, 'kendall', 3)}, n = "
+            f"{number(record['n'], 0)}"
+            for record in numbers.ceilings
+        ]
+        parts.append("")
+    return parts

@@ -1,0 +1,95 @@
+"""A task's scores and truth as metrics want them, with the resamples all its proxies share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.base import Bools, Floats, Record
+from bench.metrics.bootstrap import resample
+from bench.metrics.rank import failures_last
+
+REFERENCE = "params"
+"""The proxy that others are compared with, and given which partial correlations are taken."""
+
+Counts: TypeAlias = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The `n` architectures of a task whose truth is known, and their resamples."""
+
+    scores: Mapping[str, Floats]
+    """`n` values by proxy, failures as -inf, NaN where not recorded."""
+    truth: Floats
+    """`n` values, larger is better."""
+    given: Floats | None
+    """`n` scores of the reference proxy, if there are any."""
+    sign: float
+    """What turns `truth` back into the source's units."""
+    counts: Counts
+    """`r x n`: how often each architecture stands in each resample."""
+
+    def common(self) -> Bools:
+        """Which of `n` rows every proxy scored with a finite number."""
+        everyone = np.ones(self.truth.size, dtype=bool)
+        for score in self.scores.values():
+            everyone &= np.isfinite(score)
+        return everyone
+
+
+def draw_sample(
+    truth: Floats,
+    scores: Mapping[str, Floats],
+    *,
+    rng: np.random.Generator,
+    params: Floats | None = None,
+    maximise: bool = True,
+    resamples: int = 1000,
+) -> Sample:
+    """Turn the columns of a task into a sample, without the rows whose truth is not known.
+
+    Args:
+        truth: `n` accuracies, NaN where unknown.
+        scores: `n` values by proxy: NaN where not recorded, -inf where failed.
+        rng: Draws the resamples.
+        params: `n` values of the reference proxy; those in `scores` if None.
+        maximise: Whether a larger truth is better; if not, it is turned round.
+        resamples: How many bootstrap resamples.
+
+    Raises:
+        ValueError: Columns of differing shapes.
+    """
+    params = scores.get(REFERENCE) if params is None else params
+    columns = [*scores.items()] if params is None else [*scores.items(), (REFERENCE, params)]
+    for name, column in columns:
+        if column.shape != truth.shape:
+            raise ValueError(
+                f"expected {name} of shape {truth.shape}, as the truth; got {column.shape}"
+            )
+    known = np.isfinite(truth)
+    n = int(known.sum())
+    return Sample(
+        scores={name: failures_lowest(score[known]) for name, score in scores.items()},
+        truth=truth[known] if maximise else -truth[known],
+        given=None if params is None else failures_lowest(params[known]),
+        sign=1.0 if maximise else -1.0,
+        counts=resample(n, resamples, rng) if n else np.zeros((resamples, 0), dtype=np.uint16),
+    )
+
+
+def failures_lowest(score: Floats) -> Floats:
+    """Scores with every failure as -inf; NaN, which says that nothing is recorded, stays."""
+    return np.where(np.isnan(score), np.nan, failures_last(score))
+
+
+def defined(record: Record) -> Record:
+    """The record with None for NaN, as JSON knows no NaN."""
+    return {
+        name: None if isinstance(value, float) and np.isnan(value) else value
+        for name, value in record.items()
+    }

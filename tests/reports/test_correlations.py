@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from bench.base import Floats, Record
+from bench.reports.correlations import correlate, correlate_sample
+from bench.reports.sample import draw_sample
+
+METRICS = [
+    "kendall", "spearman", "pearson", "weighted_kendall", "kendall_top10", "spearman_top10",
+    "partial_spearman", "precision_at_10pct", "overlap_top100", "best_of_10",
+    "best_of_10_expected", "tied_at_10", "regret_at_10", "ndcg", "kendall_common",
+    "spearman_common",
+]  # fmt: skip
+
+
+def by_proxy(truth: Floats, scores: Mapping[str, Floats], **options: object) -> dict[str, Record]:
+    options = {"rng": np.random.default_rng(0), "resamples": 40} | options
+    return {r["proxy"]: r for r in correlate("a/x", truth, scores, **options)}  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def made() -> tuple[Floats, dict[str, Floats]]:
+    """200 rows: `a` failed on 3, `b` is not recorded on 40, both have ties."""
+    rng = np.random.default_rng(1)
+    truth = np.round(rng.uniform(50, 95, 200), 1)
+    a = np.round(truth + rng.normal(size=200) * 9)
+    a[[3, 50, 199]] = -np.inf
+    b = np.round(truth + rng.normal(size=200) * 20)
+    b[:40] = np.nan
+    return truth, {"a": a, "b": b, "params": np.round(truth / 9 + rng.normal(size=200))}
+
+
+def test_values_are_those_of_scipy(made: tuple[Floats, dict[str, Floats]]) -> None:
+    truth, scores = made
+    found = by_proxy(truth, scores)
+    common = np.isfinite(scores["a"]) & np.isfinite(scores["b"])
+    for name, score in scores.items():
+        record = found[name]
+        recorded = ~np.isnan(score)
+        x, y = np.where(np.isinf(score), -1e9, score)[recorded], truth[recorded]
+        best = y >= np.quantile(y, 0.9)
+        expected = {
+            "kendall": stats.kendalltau(x, y).statistic,
+            "spearman": stats.spearmanr(x, y).statistic,
+            "pearson": stats.pearsonr(score[common], truth[common]).statistic,
+            "weighted_kendall": stats.weightedtau(y, x).statistic,
+            "kendall_top10": stats.kendalltau(x[best], y[best]).statistic,
+            "spearman_top10": stats.spearmanr(x[best], y[best]).statistic,
+            "kendall_common": stats.kendalltau(score[common], truth[common]).statistic,
+            "spearman_common": stats.spearmanr(score[common], truth[common]).statistic,
+        }
+        assert {k: record[k] for k in expected} == pytest.approx(expected, abs=1e-12)
+        assert record["best_of_10"] == y[np.argsort(-x, kind="stable")[:10]].max()
+        tied = int((x == np.sort(x)[-10]).sum())
+        assert record["tied_at_10"] == tied
+        assert record["regret_at_10"] == pytest.approx(y.max() - record["best_of_10_expected"])
+
+
+def test_partial_correlation_is_that_of_residual_ranks(
+    made: tuple[Floats, dict[str, Floats]],
+) -> None:
+    truth, scores = made
+    found = by_proxy(truth, scores)
+    recorded = ~np.isnan(scores["b"])
+    x, y, z = (
+        stats.rankdata(column[recorded]) for column in (scores["b"], truth, scores["params"])
+    )
+    left, right = (v - np.polyval(np.polyfit(z, v, 1), z) for v in (x, y))
+    expected = stats.pearsonr(left, right).statistic
+    assert found["b"]["partial_spearman"] == pytest.approx(expected, abs=1e-9)
+    assert found["params"]["partial_spearman"] is None
+
+
+def test_params_may_be_given_apart_or_be_absent(made: tuple[Floats, dict[str, Floats]]) -> None:
+    truth, scores = made
+    inside = by_proxy(truth, scores)["a"]["partial_spearman"]
+    alone = {"a": scores["a"]}
+    given_apart = by_proxy(truth, alone, params=scores["params"])["a"]["partial_spearman"]
+    assert given_apart == inside
+    assert by_proxy(truth, alone)["a"]["partial_spearman"] is None
+
+
+def test_fields_stand_in_order_and_are_safe_for_json(
+    made: tuple[Floats, dict[str, Floats]],
+) -> None:
+    truth, scores = made
+    for record in by_proxy(truth, scores).values():
+        ends = [(name, f"{name}_low", f"{name}_high") for name in METRICS]
+        assert list(record) == ["task", "proxy", "n", "n_failed", "n_common"] + [
+            name for three in ends for name in three
+        ]
+        json.dumps(record, allow_nan=False)
+    record = by_proxy(truth, scores)["a"]
+    assert (record["n"], record["n_failed"], record["n_common"]) == (200, 3, 158)
+    assert by_proxy(truth, scores)["b"]["n"] == 160
+
+
+def test_intervals_hold_the_value_and_shrink_with_rows() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=1600) + 10
+    score = truth + rng.normal(size=1600)
+    wide = by_proxy(truth[:100], {"a": score[:100]}, resamples=300)["a"]
+    narrow = by_proxy(truth, {"a": score}, resamples=300)["a"]
+    for record in (wide, narrow):
+        assert record["kendall_low"] < record["kendall"] < record["kendall_high"]
+    width = wide["kendall_high"] - wide["kendall_low"]
+    assert 2.5 < width / (narrow["kendall_high"] - narrow["kendall_low"]) < 6
+
+
+def test_the_interval_is_the_percentile_bootstrap_by_hand() -> None:
+    rng = np.random.default_rng(5)
+    truth, score = rng.normal(size=(2, 30))
+    found = by_proxy(truth, {"a": score}, rng=np.random.default_rng(8), resamples=50)["a"]
+    sample = draw_sample(truth, {"a": score}, rng=np.random.default_rng(8), resamples=50)
+    taus = []
+    for counts in sample.counts:
+        rows = np.repeat(np.arange(30), counts)
+        assert rows.size == 30
+        taus.append(stats.kendalltau(score[rows], truth[rows]).statistic)
+    low, high = np.quantile(taus, [0.025, 0.975])
+    assert (found["kendall_low"], found["kendall_high"]) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_proxies_share_resamples_and_the_same_seed_gives_the_same(
+    made: tuple[Floats, dict[str, Floats]],
+) -> None:
+    truth, scores = made
+    twins = by_proxy(truth, {"a": scores["a"], "twin": scores["a"].copy()})
+    assert {**twins["a"], "proxy": ""} == {**twins["twin"], "proxy": ""}
+    assert by_proxy(truth, scores) == by_proxy(truth, scores)
+    other = by_proxy(truth, scores, rng=np.random.default_rng(1))
+    assert other["a"]["kendall_low"] != by_proxy(truth, scores)["a"]["kendall_low"]
+
+
+def test_a_task_that_minimises_is_turned_round(made: tuple[Floats, dict[str, Floats]]) -> None:
+    truth, scores = made
+    up = by_proxy(truth, scores)["a"]
+    down = by_proxy(-truth, scores, maximise=False)["a"]
+    for name in ("kendall", "regret_at_10", "kendall_low", "tied_at_10"):
+        assert down[name] == up[name]
+    assert down["best_of_10"] == -up["best_of_10"]
+    assert down["best_of_10_low"] == -up["best_of_10_high"]
+    assert down["best_of_10_high"] == -up["best_of_10_low"]
+    assert down["ndcg"] == up["ndcg"]  # -(-truth) are the gains again
+
+
+def test_what_cannot_be_defined_is_none() -> None:
+    truth = np.arange(30.0) - 40
+    scores = {
+        "constant": np.ones(30),
+        "never": np.full(30, np.nan),
+        "failed": np.full(30, -np.inf),
+        "few": np.where(np.arange(30) < 5, truth, np.nan),
+    }
+    found = by_proxy(truth, scores)
+    for name in ("constant", "failed", "never"):
+        assert found[name]["kendall"] is None
+        assert found[name]["kendall_low"] is None
+    assert found["failed"]["n_failed"] == 30
+    assert found["never"]["n"] == 0
+    assert found["few"]["kendall"] == 1.0
+    assert found["few"]["best_of_10"] is None
+    assert found["constant"]["ndcg"] is None  # a negative truth is no gain
+    assert found["constant"]["overlap_top100"] is None  # 30 rows have no 100 best
+
+
+def test_rows_without_a_truth_are_left_out(made: tuple[Floats, dict[str, Floats]]) -> None:
+    truth, scores = made
+    holes = truth.copy()
+    holes[::3] = np.nan
+    kept = {name: score[~np.isnan(holes)] for name, score in scores.items()}
+    assert by_proxy(holes, scores) == by_proxy(truth[~np.isnan(holes)], kept)
+    assert by_proxy(np.full(200, np.nan), scores)["a"]["kendall"] is None
+
+
+def test_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"expected a of shape \(3,\), as the truth; got \(2,\)"):
+        by_proxy(np.arange(3.0), {"a": np.arange(2.0)})
+
+
+values = st.sampled_from([-1e38, -3.0, 0.0, 1e-38, 2.0, 1e38, -np.inf, np.nan])
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays(float, (3, 12), elements=values))
+def test_hard_values_give_numbers_or_none(columns: Floats) -> None:
+    truth = np.where(np.isinf(columns[0]), np.nan, columns[0])
+    found = by_proxy(truth, {"a": columns[1], "params": columns[2]}, resamples=5)
+    for record in found.values():
+        for name in METRICS:
+            value = record[name]
+            assert value is None or math.isfinite(value)
+            if value is not None and name not in {"tied_at_10", "regret_at_10"}:
+                limit = (1e38 if name.startswith("best") else 1) * (1 + 1e-9)
+                assert -limit <= value <= limit
+        assert record["n_failed"] <= record["n"] <= 12
+
+
+REFERENCE = {  # tau and rho as published with the tables, failures last
+    "params": (0.568, 0.747), "flops": (0.519, 0.714), "l2_norm": (0.527, 0.720),
+    "grad_norm": (0.399, 0.550), "snip": (0.400, 0.552), "grasp": (0.340, 0.491),
+    "fisher": (0.360, 0.501), "plain": (-0.244, -0.367), "synflow": (0.536, 0.732),
+    "jacov": (0.632, 0.818), "nwot": (0.603, 0.792), "epe_nas": (0.589, 0.787),
+    "zen": (0.096, 0.101),
+}  # fmt: skip
+
+
+def test_real_tables_give_the_published_numbers(data: Path) -> None:
+    scores = pyarrow.csv.read_csv(data / "nasbench201" / "nb201_zc_proxies.csv")
+    nets = pyarrow.csv.read_csv(data / "nasbench201" / "nb201_valid_nets.csv")
+    known = dict(zip(nets["net"].to_pylist(), nets["val_accs"].to_pylist(), strict=True))
+    truth = np.array([known[net] for net in scores["net"].to_pylist()])
+    columns = {name: scores[name].to_numpy() for name in REFERENCE}
+    columns = {name: np.where(s == -1e8, -np.inf, s) for name, s in columns.items()}
+    sample = draw_sample(truth, columns, rng=np.random.default_rng(0), resamples=2)
+    found = {record["proxy"]: record for record in correlate_sample("suite", sample)}
+    for name, (tau, rho) in REFERENCE.items():
+        assert found[name]["kendall"] == pytest.approx(tau, abs=6e-4)
+        assert found[name]["spearman"] == pytest.approx(rho, abs=6e-4)
+    best = {name: found[name]["best_of_10"] for name in ("synflow", "params", "l2_norm", "nwot")}
+    assert best == {"synflow": 91.06, "params": 90.74, "l2_norm": 90.60, "nwot": 90.36}
+    assert found["jacov"]["partial_spearman"] == pytest.approx(0.755, abs=6e-4)
+    assert found["zen"]["spearman_top10"] == pytest.approx(0.335, abs=6e-4)
+    assert {name for name in found if found[name]["n_failed"]} == {
+        "jacov", "nwot", "epe_nas", "zen",
+    }  # fmt: skip

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from bench.base import Floats, Record
+from bench.reports.correlations import correlate
+from bench.reports.figures.curves import search_curves, top_curves
+from bench.reports.figures.heatmap import heatmaps
+from bench.reports.figures.noise import noise_figure
+from bench.reports.figures.scatter import scatter
+from bench.reports.load import ScoreSet
+from bench.reports.noise import PAIRS
+from bench.reports.searches import Curve
+from bench.reports.style import COLUMN_INCHES, PAGE_INCHES, SMALLEST_POINTS, paper_style
+
+
+@pytest.fixture(autouse=True)
+def _style() -> Iterator[None]:
+    with paper_style():
+        yield
+
+
+def cell(task: str, proxy: str, tau: float | None, failed: int = 0) -> Record:
+    record: Record = {"task": task, "proxy": proxy, "n": 15625, "n_failed": failed}
+    low, high = (None, None) if tau is None else (tau - 0.01, tau + 0.01)
+    return record | {"kendall": tau, "kendall_low": low, "kendall_high": high}
+
+
+def score_set(n: int = 200, failed: int = 7, task: str = "a/x", **fields: object) -> ScoreSet:
+    rng = np.random.default_rng(n)
+    truth = 60 + 30 * rng.beta(4, 1.5, n)
+    score = truth + rng.normal(size=n)
+    score[:failed] = -np.inf
+    heavy = -np.exp(rng.normal(size=n) * 4 - truth / 9)
+    gaps = np.where(np.arange(n) % 2, truth, np.nan)
+    facts: Record = {"metric": "accuracy_percent", "maximise": True, "truth": "validation"}
+    facts |= {"accuracy": {"validation": truth}, "archs": tuple(map(str, range(n)))}
+    facts |= {"scores": {"nwot": score, "jacov": heavy, "gaps": gaps, "constant": np.ones(n)}}
+    return ScoreSet(task=task, space="s", dataset="x", **(facts | fields))
+
+
+def measured(*sets: ScoreSet) -> list[Record]:
+    rng = np.random.default_rng(0)
+    return [
+        record
+        for each in sets
+        for record in correlate(each.task, each.target, each.scores, rng=rng, resamples=5)
+    ]
+
+
+def curve(searcher: str, task: str = "a/x", seeds: int = 10) -> Curve:
+    at = np.arange(1.0, 101.0)
+    mean: Floats = 5 / at * (1 + len(searcher) / 5)
+    return Curve(task, searcher, "queries", at, mean, mean * 0.9, mean * 1.1, seeds)
+
+
+def noise_record(proxy: str, pair: int = 0) -> Record:
+    one, mean = PAIRS[pair]
+    record: Record = {"one_run": one, "seed_mean": mean, "dataset": one.split("/")[1]}
+    record |= {"proxy": proxy, "n": 9445, "one_run_spearman": 0.7, "seed_mean_spearman": 0.71}
+    return record | {"difference": 0.01, "low": 0.005, "high": 0.02}
+
+
+def texts(figure: Figure) -> list[Text]:
+    """All texts that are drawn; a tick beyond the end of its axis is not."""
+    figure.draw_without_rendering()
+    beyond = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                if not low <= tick.get_loc() <= high:
+                    beyond |= {tick.label1, tick.label2}
+    found = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    return [t for t in found if t.get_visible() and t.get_text().strip() and t not in beyond]
+
+
+def words(figure: Figure) -> list[str]:
+    return [text.get_text() for text in texts(figure)]
+
+
+TASKS = ["nasbench201-suite/ImageNet16-120", "nasbench201/cifar10-valid", "x/y", "x/z"]
+
+
+def one_heatmap() -> Figure:
+    cells = [cell(t, p, -0.24, failed=1234) for t in TASKS for p in ("grad_norm", "nwot")]
+    return heatmaps(cells)[0]
+
+
+def wide_heatmap() -> Figure:
+    return heatmaps([cell(f"space/t{i}", "nwot", -0.24, 1234) for i in range(11)])[0]
+
+
+def points() -> Figure | None:
+    return scatter(score_set(), measured(score_set()))
+
+
+def tiles() -> Figure | None:
+    return scatter(score_set(3000), measured(score_set(3000)))
+
+
+def top() -> Figure:
+    return top_curves([score_set(task=t) for t in TASKS], measured(score_set()))[0]
+
+
+def search() -> Figure:
+    names = ("random", "evolution,warm=x")
+    return search_curves([curve(name, task) for name in names for task in TASKS])[0]
+
+
+def one_search() -> Figure:
+    return search_curves([curve("random")])[0]
+
+
+def noise() -> Figure | None:
+    return noise_figure([noise_record("a"), noise_record("b", 1)])
+
+
+FIGURES = [one_heatmap, wide_heatmap, points, tiles, top, search, one_search, noise]
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_figures_are_fit_for_print(draw: Callable[[], Figure | None]) -> None:
+    figure = draw()
+    assert figure is not None
+    assert figure.get_figwidth() in (COLUMN_INCHES, PAGE_INCHES)
+    assert figure.get_figheight() <= 9.5
+    shown = texts(figure)
+    assert shown
+    for text in shown:
+        assert text.get_fontsize() >= SMALLEST_POINTS or "$" in text.get_text()
+    page = figure.bbox.padded(1)
+    boxes = [(text, text.get_window_extent()) for text in shown]
+    for text, box in boxes:
+        assert page.containsx(box.x0), text
+        assert page.containsx(box.x1), text
+        assert page.containsy(box.y0), text
+        assert page.containsy(box.y1), text
+    for (one, first), (two, second) in combinations(boxes, 2):
+        assert not first.padded(-2).overlaps(second.padded(-2)), (one, two)
+
+
+def test_a_tail_of_a_narrow_range_stays_linear() -> None:
+    rng = np.random.default_rng(0)
+    tight = 100 + rng.normal(size=200) * 1e-3
+    tight[0] = 101.0
+    data = score_set(scores={"tight": tight, "wide": np.exp(8 * rng.normal(size=200))})
+    figure = scatter(data, [cell("a/x", "tight", 0.2), cell("a/x", "wide", 0.1)])
+    assert figure is not None
+    assert [axes.get_xscale() for axes in figure.axes] == ["linear", "log"]
+
+
+def test_heatmap_cells_say_value_interval_failures_and_what_is_missing() -> None:
+    cells = [cell("x/a", "nwot", 0.632, 59), cell("x/b", "nwot", None), cell("x/b", "zen", -0.1)]
+    (figure,) = heatmaps(cells)
+    found = words(figure)
+    assert ".63\n[.62,.64]\n59 failed" in found
+    assert "undefined" in found
+    assert "not\nrecorded" in found
+    assert "−.10\n[−.11,−.09]" in found
+    assert "x/\na\nn = 15,625" in found
+
+
+def test_heatmap_orders_proxies_by_their_mean() -> None:
+    cells = [cell("x/a", "low", 0.1), cell("x/a", "high", 0.6), cell("x/b", "low", 0.2)]
+    (figure,) = heatmaps(cells)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["high", "low"]
+    (figure,) = heatmaps(cells, order=["low", "high"])
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["low", "high"]
+
+
+def test_tasks_that_do_not_fit_a_page_go_to_another_figure() -> None:
+    cells = [cell(f"x/t{i:02}", "nwot", 0.5) for i in range(13)]
+    figures = heatmaps(cells)
+    assert [len(figure.axes[0].get_xticklabels()) for figure in figures] == [7, 6]
+    assert heatmaps([]) == []
+
+
+def test_scatter_counts_failures_and_takes_the_strongest() -> None:
+    data = score_set(failed=7)
+    figure = scatter(data, measured(data), panels=2)
+    assert figure is not None
+    found = words(figure)
+    assert next(text for text in found if ", τ = " in text).startswith("gaps")
+    assert any(text.startswith("nwot, τ = ") and "\n7 failed (×)" in text for text in found)
+    assert "validation accuracy (%)" in found
+    assert not any(text.startswith("constant") for text in found)
+
+
+def test_every_defined_score_is_drawn_once() -> None:
+    data = score_set(3000, failed=11)
+    figure = scatter(data, measured(data))
+    assert figure is not None
+    counts = [
+        float(np.sum(mesh.get_array()))
+        for axes in figure.axes
+        for mesh in axes.collections
+        if axes.get_title(loc="left")
+    ]
+    assert sorted(counts) == [1500, 2989, 3000]
+
+
+def test_scatter_of_nothing_is_none() -> None:
+    data = score_set(scores={"constant": np.ones(200)})
+    assert scatter(data, measured(data)) is None
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_top_curves_end_at_the_optimum(sign: float) -> None:
+    data = score_set(failed=0)
+    truth = sign * data.target
+    turned = score_set(failed=0, accuracy={"validation": truth}, maximise=sign > 0)
+    (figure,) = top_curves([turned], measured(data))
+    lines = {str(line.get_label()): line for line in figure.axes[0].lines}
+    optimum = sign * data.target.max()
+    for name in ("nwot", "random", "optimum"):
+        assert np.asarray(lines[name].get_ydata())[-1] == pytest.approx(optimum)
+    top = np.argsort(-data.scores["nwot"])
+    first = np.asarray(lines["nwot"].get_ydata())[0]
+    assert first == truth[top[0]]
+    assert np.asarray(lines["random"].get_ydata())[0] == pytest.approx(truth.mean())
+
+
+def test_top_curves_of_nothing_are_none() -> None:
+    assert top_curves([], []) == []
+    assert top_curves([score_set()], []) == []
+
+
+def test_search_curves_tell_searchers_apart_and_count_seeds() -> None:
+    names = [f"searcher-{i}" for i in range(9)]
+    curves = [curve(name, seeds=5 + i) for i, name in enumerate(names)]
+    (figure,) = search_curves(curves, "latency_seconds")
+    (axes,) = figure.axes
+    looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines}
+    assert len(looks) == 9
+    found = words(figure)
+    assert set(names) <= set(found)
+    assert "a/\nx (5 to 13 seeds)" in found
+    assert "validation regret, latency (s)" in found
+    assert "queries" in found
+
+
+def test_a_regret_of_zero_has_a_place() -> None:
+    zero = np.zeros(3)
+    flat = Curve("a/x", "solved", "seconds", np.arange(1.0, 4.0), zero, zero, zero, 3)
+    (figure,) = search_curves([flat])
+    low, high = figure.axes[0].get_ylim()
+    assert low == 0 < high
+    assert "simulated seconds (s)" in words(figure)
+    assert search_curves([]) == []
+
+
+def test_noise_figure_leaves_out_what_is_undefined() -> None:
+    records = [noise_record("a"), noise_record("gone") | {"difference": None}]
+    figure = noise_figure(records)
+    assert figure is not None
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a"]
+    assert noise_figure(records[1:]) is None
+    assert noise_figure([]) is None
