@@ -209,9 +209,12 @@ def run(name: str, workers: int, resume: bool, results: Path) -> None:
 @cli.command()
 @results_folder
 @click.option("--reports", type=click.Path(path_type=Path), default="reports", show_default=True)
-def report(results: Path, reports: Path) -> None:
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; one a core by default.")
+def report(results: Path, reports: Path, workers: int | None) -> None:
     """Write the tables and figures of all results."""
     from bench.reports.write import write_reports
 
-    for path in write_reports(results, reports):
-        tell(f"wrote {path}")
+    workers = workers or os.cpu_count() or 1
+    written = write_reports(results, reports, workers=workers)
+    pages = [path for path in written if path.name == "README.md"]
+    tell(f"wrote {len(written)} files; begin with {', '.join(map(str, pages))}")

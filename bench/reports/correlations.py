@@ -14,12 +14,15 @@ say how well a score finds good architectures. `best_of_10` keeps the source's u
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from bench.base import Bools, Floats, Record
 from bench.metrics.bootstrap import interval
@@ -136,8 +139,10 @@ def correlate(
     return correlate_sample(task, sample)
 
 
-def correlate_sample(task: str, data: Sample) -> list[Record]:
+def correlate_sample(task: str, data: Sample, *, threads: int | None = None) -> list[Record]:
     """Measure every proxy of a task, failures last and on the common support.
+
+    Proxies are shared out over threads, one for every core unless told otherwise.
 
     Returns:
         A record a proxy, in the order of the scores: task, proxy, n (architectures for which it
@@ -145,16 +150,21 @@ def correlate_sample(task: str, data: Sample) -> list[Record]:
         where undefined. `partial_spearman` is given the reference proxy.
     """
     common = _Rows.of(data, data.common())
-    records = []
-    for name, score in data.scores.items():
-        record: Record = {"task": task, "proxy": name, "n": int((~np.isnan(score)).sum())}
-        record["n_failed"] = int(np.isneginf(score).sum())
-        record["n_common"] = int(common.chosen.sum())
-        supports = _supports(data, name, common)
-        for measure in _MEASURES:
-            record |= _entry(measure, supports, data.sign)
-        records.append(record)
-    return records
+    # Each matrix product by one thread: shared out over all cores, they wait for one another, and
+    # their sums depend on how many cores there are.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        return list(pool.map(lambda name: _record(task, data, name, common), data.scores))
+
+
+def _record(task: str, data: Sample, name: str, common: _Rows) -> Record:
+    score = data.scores[name]
+    record: Record = {"task": task, "proxy": name, "n": int((~np.isnan(score)).sum())}
+    record["n_failed"] = int(np.isneginf(score).sum())
+    record["n_common"] = int(common.chosen.sum())
+    supports = _supports(data, name, common)
+    for measure in _MEASURES:
+        record |= _entry(measure, supports, data.sign)
+    return record
 
 
 def _supports(data: Sample, name: str, common: _Rows) -> dict[str, _Support]:

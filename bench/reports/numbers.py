@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bench.base import Record
 from bench.reports.comparisons import ceiling, compare, lead
 from bench.reports.correlations import correlate_sample
-from bench.reports.load import Study
+from bench.reports.load import ScoreSet, Study
 from bench.reports.noise import compare_truths
 from bench.reports.sample import draw_sample
 from bench.reports.searches import Curve, curves, summarise
 from bench.reports.tables import failure_records
+from bench.runs.pool import in_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,35 +35,36 @@ class Numbers:
     """By unit, `queries` and `seconds`."""
 
 
-def measure(study: Study, *, seed: int, resamples: int = 1000) -> Numbers:
-    """Compute everything; each part draws from its own generator, seeded alike.
+@dataclass(frozen=True, eq=False)
+class _OfTask:
+    """The records of one task's scores."""
 
-    So parts do not depend on one another: a task added to a study changes no other's interval.
+    correlations: Sequence[Record]
+    comparisons: Sequence[Record]
+    leads: Sequence[Record]
+    ceilings: Sequence[Record]
+
+
+def measure(study: Study, *, seed: int, resamples: int = 1000, workers: int = 1) -> Numbers:
+    """Compute everything, tasks shared out over processes; the same for any number of them.
+
+    Each part draws from its own generator, seeded alike. So parts do not depend on one another: a
+    task added to a study changes no other's interval.
     """
+    of_one = partial(_of_task, seed=seed, resamples=resamples)
+    workers = min(workers, max(len(study.score_sets), 1))
+    tasks = [found for _, found in in_order(of_one, study.score_sets, workers)]
+    by_task = {each.task: each for each in study.score_sets}
+    correlations = [record for task in tasks for record in task.correlations]
 
     def rng() -> np.random.Generator:
         return np.random.default_rng(seed)
 
-    correlations: list[Record] = []
-    comparisons: list[Record] = []
-    leads: list[Record] = []
-    ceilings: list[Record] = []
-    for each in study.score_sets:
-        sample = draw_sample(
-            each.target, each.scores, rng=rng(), maximise=each.maximise, resamples=resamples
-        )
-        correlations += correlate_sample(each.task, sample)
-        comparisons += compare(each.task, sample)
-        leads += lead(each.task, sample)
-        if "validation" in each.accuracy and "test" in each.accuracy:
-            both = (each.accuracy["validation"], each.accuracy["test"])
-            ceilings += ceiling(each.task, *both, rng=rng(), resamples=resamples)
-    by_task = {each.task: each for each in study.score_sets}
     return Numbers(
         correlations=correlations,
-        comparisons=comparisons,
-        leads=leads,
-        ceilings=ceilings,
+        comparisons=[record for task in tasks for record in task.comparisons],
+        leads=[record for task in tasks for record in task.leads],
+        ceilings=[record for task in tasks for record in task.ceilings],
         noise=compare_truths(by_task, rng=rng(), resamples=resamples),
         searches=summarise(study.searches, rng=rng(), resamples=resamples),
         failures=failure_records(correlations, study.failed),
@@ -69,3 +73,22 @@ def measure(study: Study, *, seed: int, resamples: int = 1000) -> Numbers:
             for unit in ("queries", "seconds")
         },
     )
+
+
+def _of_task(each: ScoreSet, *, seed: int, resamples: int) -> _OfTask:
+    rng = partial(np.random.default_rng, seed)
+    sample = draw_sample(
+        each.target, each.scores, rng=rng(), maximise=each.maximise, resamples=resamples
+    )
+    ceilings: list[Record] = []
+    # Matrix products by one thread each: processes share out the cores already.
+    with threadpool_limits(1, "blas"):
+        if {"validation", "test"} <= each.accuracy.keys():
+            both = (each.accuracy["validation"], each.accuracy["test"])
+            ceilings = ceiling(each.task, *both, rng=rng(), resamples=resamples)
+        return _OfTask(
+            correlations=correlate_sample(each.task, sample, threads=1),
+            comparisons=compare(each.task, sample),
+            leads=lead(each.task, sample),
+            ceilings=ceilings,
+        )

@@ -28,7 +28,12 @@ SEED = 0
 
 
 def write_reports(
-    results: Path, reports: Path, *, resamples: int = 1000, command: str = "ipl-bench report"
+    results: Path,
+    reports: Path,
+    *,
+    resamples: int = 1000,
+    workers: int = 1,
+    command: str = "ipl-bench report",
 ) -> list[Path]:
     """Write the report of every study under `results`.
 
@@ -36,6 +41,7 @@ def write_reports(
         results: The folder that runs wrote to.
         reports: The folder to write to; files of the same names are replaced.
         resamples: How many bootstrap resamples stand behind every interval.
+        workers: How many processes compute; the files are the same for any number.
         command: What the page says made it.
 
     Returns:
@@ -52,15 +58,15 @@ def write_reports(
         folder = reports / study.name
         if commits[study.name] > 1:
             folder /= study.commit
-        for name, content in _files(study, resamples, command):
+        for name, content in _files(study, resamples, workers, command):
             write_whole(folder / name, content)
             written.append(folder / name)
     return written
 
 
-def _files(study: Study, resamples: int, command: str) -> Iterator[tuple[str, bytes]]:
+def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator[tuple[str, bytes]]:
     """The files of one report: names relative to its folder, and contents."""
-    numbers = measure(study, seed=SEED, resamples=resamples)
+    numbers = measure(study, seed=SEED, resamples=resamples, workers=workers)
     pictures = []
     images = {}
     with paper_style():

@@ -13,13 +13,17 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing.connection import wait
+from typing import TypeVar
 
 from bench.base import BenchError, Record
 from bench.runs.row import Outcome, Run, ScoreRun, budget_text
 from bench.runs.store import Store
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 _AHEAD = 4
-"""How many runs a worker may be ahead of the one being written."""
+"""How many items a worker may be ahead of the one that is waited for."""
 
 
 def execute(
@@ -41,7 +45,7 @@ def execute(
             tell(run)
         else:
             waiting.append(run)
-    for run, outcome in _outcomes(waiting, workers):
+    for run, outcome in in_order(do, waiting, workers):
         store.append(run.key, outcome)
         store.log({"run": run.key, "wall_seconds": outcome.wall_seconds})
         tell(run)
@@ -91,17 +95,23 @@ def _failed(run: Run, error: Exception) -> list[Record]:
     ]
 
 
-def _outcomes(runs: Iterable[Run], workers: int) -> Iterator[tuple[Run, Outcome]]:
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[tuple[Item, Result]]:
+    """Each item with the function's result of it, in order, by as many processes as asked.
+
+    With one, all is done here. Raises BenchError where a worker process is killed.
+    """
     if workers == 1:
-        yield from ((run, do(run)) for run in runs)
+        yield from ((item, function(item)) for item in items)
         return
     # Spawned, not forked: a forked copy of Arrow's threads can hang.
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
     try:
-        window: deque[tuple[Run, Future[Outcome]]] = deque()
-        for run in runs:
-            window.append((run, executor.submit(do, run)))
+        window: deque[tuple[Item, Future[Result]]] = deque()
+        for item in items:
+            window.append((item, executor.submit(function, item)))
             if len(window) >= workers * _AHEAD:
                 first, future = window.popleft()
                 yield first, future.result()
@@ -110,8 +120,8 @@ def _outcomes(runs: Iterable[Run], workers: int) -> Iterator[tuple[Run, Outcome]
             yield first, future.result()
     except BrokenProcessPool:
         raise BenchError(
-            "a worker process ended unexpectedly (killed, or out of memory); finished runs are "
-            "kept, go on with --resume"
+            "a worker process ended unexpectedly (killed, or out of memory); what was finished is "
+            "kept, and the same command goes on from it (run: with --resume)"
         ) from None
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
