@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.base import BenchError, DataError, Record, TableReader
+from bench.base import BenchError, DataError, Record
 from bench.runs import members
 from bench.runs.pool import execute
 from bench.runs.provenance import commit, machine, versions
@@ -40,11 +40,16 @@ def run(
             f"{folder} holds results already; go on with them by --resume, or move them away"
         )
     missing = _missing(study)
-    for task, why in missing.items():
-        tell(f"left out {task}: {why}")
     plan = [each for each in study.runs() if each.task not in missing]
     if not plan:
-        raise DataError(f"none of the {len(missing)} tasks of the study {name} has its files here")
+        first = next(iter(missing.values()))
+        raise DataError(
+            f"none of the {len(missing)} tasks of the study {name} has its files here; "
+            f"the first: {first}"
+        )
+    if missing:
+        first = next(iter(missing.values()))
+        tell(f"left out {len(missing)} tasks, {', '.join(missing)}; the first because: {first}")
     common = {"study": study.name, "machine": machine(), "commit": commit()}
     with Store.opened(folder, common) as store:
         store.write(_provenance(study, common, missing))
@@ -61,19 +66,29 @@ def _study(name: str) -> Study:
 
 
 def _missing(study: Study) -> dict[str, str]:
-    """The tasks that cannot be had, and why; files that can be fetched are."""
+    """The tasks that cannot be had, and why; files that can be fetched are.
+
+    Once an address could not be reached, no other is tried: each may cost its time limit.
+    """
     missing: dict[str, str] = {}
+    offline = False
     for task in study.tasks():
-        try:
-            for path in members.reader(task).files:
+        for path in members.reader(task).files:
+            if offline and not files.available(path):
+                missing[task] = f"{path} is not here, and the network was not reached"
+                break
+            try:
                 files.find(path)
-        except BenchError as error:
-            missing[task] = str(error)
+            except BenchError as error:
+                missing[task] = str(error)
+                cause = error.__cause__
+                offline |= isinstance(cause, OSError) and getattr(cause, "response", None) is None
+                break
     return missing
 
 
 def _provenance(study: Study, common: Record, missing: dict[str, str]) -> Attachment:
-    readers: list[TableReader] = [members.reader(task) for task in study.tasks()]
+    readers = [members.reader(task) for task in study.tasks() if task not in missing]
     known = files.known()
     hashes = {path: known[path].sha256 for reader in readers for path in reader.files}
     content = {**common, "versions": versions(), "data_sha256": hashes, "left_out": missing}

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.base import Budget, DataError
+from bench.commands import running
+from bench.runs.row import Run, ScoreRun, SearchRun
+from bench.runs.tasks import load_task
+from bench.studies.study import Study
+from bench.tables import files
+
+
+def runs() -> Iterator[Run]:
+    yield ScoreRun("darts/oncenas545", ("random",))
+    yield ScoreRun("darts/suite")
+    yield SearchRun("darts/suite", "random", Budget(queries=5), 0, 3)
+    yield ScoreRun("darts/swap1000", ("random",))
+
+
+@pytest.fixture(autouse=True)
+def _study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(running, "STUDIES", (Study("mini", "a few runs", runs),))
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    load_task.cache_clear()
+
+
+def run(results: Path, **how: bool) -> list[str]:
+    said: list[str] = []
+    running.run(
+        "mini",
+        results,
+        workers=1,
+        resume=how.get("resume", False),
+        tell=said.append,
+        progress=lambda total: lambda run: None,
+    )
+    return said
+
+
+def rows(results: Path) -> list[dict[str, object]]:
+    (path,) = results.glob("mini/*/rows.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_everything_is_here(data: Path, tmp_path: Path) -> None:
+    assert run(tmp_path / "results") == []
+    found = rows(tmp_path / "results")
+    assert [row["task"] for row in found] == [
+        *("darts/oncenas545", "darts/suite", "darts/suite", "darts/suite", "darts/suite"),
+        "darts/swap1000",
+    ]
+    (provenance,) = (tmp_path / "results").glob("mini/*/provenance.json")
+    content = json.loads(provenance.read_text())
+    assert content["left_out"] == {}
+    assert (
+        content["data_sha256"]["darts/data-545.csv"] == files.known()["darts/data-545.csv"].sha256
+    )
+
+
+def test_what_cannot_be_had_is_left_out_and_said_and_no_address_is_tried_twice(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = tmp_path / "some" / "darts"
+    some.mkdir(parents=True)
+    shutil.copy(data / "darts" / "DARTS_archs_CIFAR10.csv", some)
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "some"))
+    tried: list[str] = []
+
+    def unreachable(wanted: files.Source, url: str, place: Path, progress: object) -> None:
+        tried.append(url)
+        raise DataError(f"could not reach {url}") from ConnectionError()
+
+    monkeypatch.setattr(files, "_download", unreachable)
+    said = run(tmp_path / "results")
+    assert len(tried) == 1
+    assert len(said) == 1
+    assert said[0].startswith("left out 2 tasks, darts/oncenas545, darts/suite; the first because")
+    assert [row["task"] for row in rows(tmp_path / "results")] == ["darts/swap1000"]
+
+
+def test_nothing_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+
+    def unreachable(wanted: files.Source, url: str, place: Path, progress: object) -> None:
+        raise DataError(f"could not reach {url}") from ConnectionError()
+
+    monkeypatch.setattr(files, "_download", unreachable)
+    with pytest.raises(DataError, match=r"none of the 3 tasks .* could not reach"):
+        run(tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_finished_study_is_not_done_again_by_resume(data: Path, tmp_path: Path) -> None:
+    run(tmp_path / "results")
+    before = rows(tmp_path / "results")
+    run(tmp_path / "results", resume=True)
+    assert rows(tmp_path / "results") == before
+    with pytest.raises(DataError, match="--resume"):
+        run(tmp_path / "results")
