@@ -69,7 +69,7 @@ CASES = [
         r"val_acc.*(validation|there)",
         own(CSV),
     ),
-    Case("duplicate arch", OWN, r"(twice|duplicate|same)", own(CSV.replace(OTHER, NB201))),
+    Case("duplicate arch", OWN, r"once.*rows 1 and 2", own(CSV.replace(OTHER, NB201))),
     Case("NaN accuracy", OWN, r"validation", own(CSV.replace("91.5", "nan"))),
     Case("unreadable arch", OWN, r"(row|line) ", own(CSV.replace(OTHER, "|what~0|"))),
     Case("text for a number", OWN, r"own\.csv", own(CSV.replace("91.5", "good"))),
