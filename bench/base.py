@@ -231,7 +231,7 @@ class TableReader:
     name: str
     space: str
     files: tuple[str, ...]
-    """Paths as in sources.json."""
+    """Paths as in sources.json; a plugin names its own files by their absolute paths."""
     read: Callable[[Mapping[str, Path], Space], Table]
 
 

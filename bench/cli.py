@@ -32,7 +32,7 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        _end("interrupted; finished runs are kept, and --resume goes on from them")
+        _end("interrupted")
     except click.exceptions.NoArgsIsHelpError as error:
         tell(error.format_message())
         sys.exit(2)
@@ -41,11 +41,7 @@ def main() -> None:
     except BenchError as error:
         _end(str(error))
     except KeyboardInterrupt:
-        _end("interrupted; finished runs are kept, and --resume goes on from them")
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing is left to say, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _end("interrupted")
     except OSError as error:
         _end(f"{error.filename or 'the system'}: {error.strerror or error}")
     sys.exit(code if isinstance(code, int) else 0)
@@ -124,7 +120,7 @@ def fetch(names: tuple[str, ...], json: bool) -> None:
 @click.argument("names", metavar="TASK...", nargs=-1)
 @click.option("--proxy", "proxies", multiple=True, help="A proxy's name, or module:function.")
 @click.option("--truth", help="validation, test, or a target such as a latency; else the default.")
-@click.option("--resamples", type=click.IntRange(min=100), default=1000, show_default=True)
+@click.option("--resamples", type=click.IntRange(100, 100_000), default=1000, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @own_table
 @as_json
@@ -154,7 +150,7 @@ def correlate(
 @click.argument("names", metavar="TASK...", nargs=-1)
 @click.option("--searcher", "searchers", multiple=True, metavar="NAME[,OPTION=VALUE]...")
 @click.option("--budget", default="queries=100", show_default=True, metavar="queries=N|seconds=S")
-@click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--seeds", type=click.IntRange(1, 1_000_000), default=10, show_default=True)
 @click.option("--trace", type=click.Path(path_type=Path), help="Write all queries to this Parquet.")
 @own_table
 @as_json
@@ -195,14 +191,19 @@ def run(name: str, workers: int, resume: bool, results: Path) -> None:
     from bench.commands import running
 
     with Progress() as progress:
-        folder = running.run(
-            name,
-            results,
-            workers=workers,
-            resume=resume,
-            tell=tell,
-            progress=lambda total: progress.bar(name, total),
-        )
+        try:
+            folder = running.run(
+                name,
+                results,
+                workers=workers,
+                resume=resume,
+                tell=tell,
+                progress=lambda total: progress.bar(name, total),
+            )
+        except KeyboardInterrupt:
+            raise BenchError(
+                "interrupted; finished runs are kept, and --resume goes on from them"
+            ) from None
     tell(f"rows in {folder}")
 
 
@@ -212,8 +213,12 @@ def run(name: str, workers: int, resume: bool, results: Path) -> None:
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; one a core by default.")
 def report(results: Path, reports: Path, workers: int | None) -> None:
     """Write the tables and figures of all results."""
-    from bench.reports.write import write_reports
-
+    try:
+        from bench.reports.write import write_reports
+    except ModuleNotFoundError as error:
+        raise BenchError(
+            f"figures need {error.name}, which is not here; pip install 'ipl-bench[figures]'"
+        ) from error
     workers = workers or os.cpu_count() or 1
     written = write_reports(results, reports, workers=workers)
     pages = [path for path in written if path.name == "README.md"]

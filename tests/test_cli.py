@@ -123,6 +123,40 @@ def test_a_users_table_is_searched_and_correlated(
     assert (rows[0]["validation"], rows[0]["regret"], rows[0]["queries"]) == (0.0, 0.0, 64)
 
 
+def test_what_a_proxy_prints_is_no_row(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "talks.py"
+    path.write_text("def mine(graph):\n    print('hello')\n    return len(graph.operations)\n")
+    words = ["correlate", "darts/oncenas545", "--proxy", f"{path}:mine", "--resamples", "100"]
+    assert records(capsys, *words)[0]["proxy"].endswith("talks.py:mine")
+
+
+def test_markup_in_a_users_names_is_shown_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.csv"
+    lines = [f"64-41414-{i}_00_000,{i},{i}" for i in range(4)]
+    path.write_text("\n".join(["arch,validation,[/b]red[mean]", *lines]))
+    own = ["--table", str(path), "--space", "transnasbench101-micro", "--resamples", "100"]
+    assert "[/b]red[mean]" in run(capsys, "correlate", *own)
+
+
+def test_an_accuracy_does_not_become_a_proxy_unnoticed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.csv"
+    lines = [f"64-41414-{i}_00_000,{i},{i},{i}" for i in range(4)]
+    path.write_text("\n".join(["arch,validation,test_acc,latest", *lines]))
+    words = ["correlate", "--table", str(path), "--space", "transnasbench101-micro"]
+    monkeypatch.setattr(sys, "argv", ["ipl-bench", *words, "--resamples", "100"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    told = capsys.readouterr().err
+    assert "the column test_acc is taken as a proxy" in told
+    assert "latest" not in told
+
+
 def test_fetch_says_where_files_are(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = records(capsys, "fetch", "darts/suite", "nasbench101/cifar10")
     assert {row["file"] for row in rows} >= {"suite_zero/zc_nasbench301.json"}

@@ -19,7 +19,10 @@ PINS = dict(
 
 
 def lower_bounds() -> dict[str, str]:
-    pairs = [re.match(r"([\w-]+)>=([\d.]+)$", it) for it in PROJECT["project"]["dependencies"]]
+    needed = list(PROJECT["project"]["dependencies"])
+    for extra in PROJECT["project"]["optional-dependencies"].values():
+        needed += extra
+    pairs = [re.match(r"([\w-]+)>=([\d.]+)$", it) for it in needed]
     assert all(pairs)
     return {pair[1]: pair[2] for pair in pairs if pair}
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.base import Record
+from bench.base import OptionError, Record
 from bench.reports.correlations import correlate
-from bench.runs.score import scores_of
+from bench.runs.score import scores_of, with_something
 from bench.runs.tasks import Task
 
 SHOWN = (
@@ -34,11 +34,15 @@ def rows(
     """Correlate the named proxies (by default all that the task records), one record each.
 
     `truth` is an accuracy or target by name; targets such as a latency keep their direction.
-    Raises DataError or OptionError for what the task does not have.
+    Without it, the rows are those that a study compares. Raises DataError or OptionError for what
+    the task does not have.
     """
     name, values = task.truth(truth)
-    known = np.flatnonzero(~np.isnan(values))
-    scored = scores_of(task, list(proxies) or list(task.table.scores), known)
+    known = with_something(task) if truth is None else np.flatnonzero(~np.isnan(values))
+    wanted = list(proxies) or list(task.table.scores)
+    if not wanted:
+        raise OptionError(f"the task {task.name} records no proxy; name one by --proxy")
+    scored = scores_of(task, wanted, known)
     params = task.table.scores.get("params")
     records = correlate(
         task.name,

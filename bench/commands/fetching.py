@@ -25,6 +25,6 @@ def fetch(
         except BenchError as error:
             missing.append(str(error))
             continue
-        known = files.known()[path]
+        known = files.source(path)
         add({"file": path, "bytes": known.bytes, "licence": known.licence, "place": str(place)})
     return missing

@@ -52,7 +52,13 @@ def _proxy(name: str) -> Record:
 def _searcher(name: str) -> Record:
     factory, _ = members.searcher(name)
     about = (factory.__doc__ or "").strip().splitlines()
-    return {"options": members.options(factory), "about": about[0] if about else ""}
+    options = {name: _plain(value) for name, value in members.options(factory).items()}
+    return {"options": options, "about": about[0] if about else ""}
+
+
+def _plain(value: object) -> object:
+    """A default as JSON can hold it, or as Python writes it."""
+    return value if isinstance(value, bool | int | str | None) else repr(value)
 
 
 def _studies() -> Iterator[Record]:

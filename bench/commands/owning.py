@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.base import OptionError
+from bench.base import BenchError, DataError, OptionError
+from bench.commands.showing import tell
 from bench.runs import members
 from bench.runs.tasks import Task, load_task
 from bench.tables.user import read_table
+
+ACCURACY = re.compile(r"(^|_|\b)(acc|accuracy|loss|test|val|valid|validation)(_|\b|\d|$)", re.I)
+"""What the name of an accuracy looks like, so that none becomes a proxy unnoticed."""
 
 
 def tasks(
@@ -29,6 +34,8 @@ def tasks(
             "--space, --dataset, --column, --ignore and --minimise describe a --table FILE, "
             "and none is given"
         )
+    for name in names:
+        members.reader(name)
     mapping = _mapping(columns)
     if tables and space is None:
         known = ", ".join(members.names("spaces"))
@@ -37,14 +44,24 @@ def tasks(
         yield load_task(name)
     for path in tables:
         own = members.space(str(space))
-        table = read_table(
-            path,
-            own,
-            dataset=dataset or path.name.partition(".")[0],
-            maximise=not minimise,
-            columns=mapping,
-            ignore=ignore,
-        )
+        try:
+            table = read_table(
+                path,
+                own,
+                dataset=dataset or path.name.partition(".")[0],
+                maximise=not minimise,
+                columns=mapping,
+                ignore=ignore,
+            )
+        except BenchError:
+            raise
+        except Exception as error:
+            raise DataError(f"{path} could not be read: {type(error).__name__}: {error}") from error
+        for column in filter(ACCURACY.search, table.scores):
+            tell(
+                f"{path.name}: the column {column} is taken as a proxy; if it is an accuracy, say "
+                f"--column test={column} or --ignore {column}"
+            )
         yield Task(own, table)
 
 

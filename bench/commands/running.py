@@ -17,6 +17,8 @@ from bench.studies import STUDIES
 from bench.studies.study import Study
 from bench.tables import files
 
+PROVENANCE = "provenance.json"
+
 
 def run(
     name: str,
@@ -30,8 +32,8 @@ def run(
     """Do a study's runs and return its results folder.
 
     Tasks whose files are not here and cannot be fetched are left out, and `tell` says so;
-    with none left, DataError. Raises DataError where results are there already and `resume`
-    is not asked for.
+    with none left, DataError. Raises DataError where results are there already and `resume` is not
+    asked for, or they are of other versions, and BenchError where rows failed, when all is done.
     """
     study = _study(name)
     folder = results / study.name / f"{commit()}-{machine()}"
@@ -52,10 +54,20 @@ def run(
         tell(f"left out {len(missing)} tasks, {', '.join(missing)}; the first because: {first}")
     common = {"study": study.name, "machine": machine(), "commit": commit()}
     with Store.opened(folder, common) as store:
-        store.write(_provenance(study, common, missing))
+        _provenance(study, common, missing, store)
         store.log({"command": sys.argv[1:]})
         execute(plan, store, workers=workers, progress=progress(len(plan)))
+    failed = failures(folder / ROWS)
+    if failed:
+        first = f"{failed[0]['run']}: {failed[0]['error']}"
+        raise BenchError(f"failed rows in {folder}: {len(failed)}, the first {first}")
     return folder
+
+
+def failures(path: Path) -> list[Record]:
+    """The rows of a finished file of rows that failed."""
+    rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return [row for row in rows if row["status"] != "ok"]
 
 
 def _study(name: str) -> Study:
@@ -87,9 +99,18 @@ def _missing(study: Study) -> dict[str, str]:
     return missing
 
 
-def _provenance(study: Study, common: Record, missing: dict[str, str]) -> Attachment:
+def _provenance(study: Study, common: Record, missing: dict[str, str], store: Store) -> None:
+    """Write where the results come from; refuse to go on with those of other versions or data."""
     readers = [members.reader(task) for task in study.tasks() if task not in missing]
-    known = files.known()
-    hashes = {path: known[path].sha256 for reader in readers for path in reader.files}
+    hashes = {path: files.source(path).sha256 for reader in readers for path in reader.files}
     content = {**common, "versions": versions(), "data_sha256": hashes, "left_out": missing}
-    return Attachment("provenance.json", (json.dumps(content, indent=1) + "\n").encode())
+    path = store.folder / PROVENANCE
+    before = json.loads(path.read_text(encoding="utf-8")) if store.done and path.exists() else {}
+    for what in ("versions", "data_sha256"):
+        for name, value in before.get(what, {}).items():
+            if content[what].get(name, value) != value:
+                raise DataError(
+                    f"{store.folder} holds results of {name} {value}, and here it is "
+                    f"{content[what][name]}; move them away and run anew"
+                )
+    store.write(Attachment(PROVENANCE, (json.dumps(content, indent=1) + "\n").encode()))

@@ -31,12 +31,16 @@ class Printer:
         self._title = title
         self._only = only
         self._rows: list[Record] = []
+        self._out = sys.stdout
 
     def __enter__(self) -> Self:
+        # What a user's proxy or searcher prints is no row.
+        self._out, sys.stdout = sys.stdout, sys.stderr
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and not self._json:
+        sys.stdout = self._out
+        if not self._json and (self._rows or kind is None):
             self._table()
 
     def add(self, row: Record) -> None:
@@ -44,25 +48,42 @@ class Printer:
         if self._json:
             from bench.runs.row import line
 
-            sys.stdout.write(line(row))
+            self._out.write(line(row))
         else:
             self._rows.append(row)
 
     def _table(self) -> None:
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         present = dict.fromkeys(key for row in self._rows for key in row)
         columns = [key for key in self._only or present if key in present]
+        # Not a terminal: so wide that `| grep` finds whole lines.
+        console = Console(file=self._out, width=None if self._out.isatty() else 200)
+        shown = self._fitting(columns, console.width)
         table = Table(title=f"{self._title} ({len(self._rows)})", title_justify="left")
-        for column in columns:
+        for column in shown:
             numbers = all(not isinstance(row.get(column), str) for row in self._rows)
-            table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+            justify: Any = "right" if numbers else "left"
+            table.add_column(Text(column), justify=justify, overflow="fold")
         for row in self._rows:
-            table.add_row(*(_cell(row.get(column)) for column in columns))
-        # Not a terminal: as wide as the rows are, so that `| grep` finds whole lines.
-        console = Console(width=None if sys.stdout.isatty() else 200)
+            # As text: what looks like markup in a name or an error is none.
+            table.add_row(*(Text(_cell(row.get(column))) for column in shown))
         console.print(table)
+        if len(shown) < len(columns):
+            tell(f"not shown for want of room: {', '.join(columns[len(shown) :])}; see --json")
+
+    def _fitting(self, columns: Sequence[str], room: int) -> list[str]:
+        """The first columns that fit side by side; the last of these may fold."""
+        fitting: list[str] = []
+        for column in columns:
+            widths = [len(column), *(len(_cell(row.get(column))) for row in self._rows)]
+            room -= min(max(widths), 40) + 3
+            if room < 0 and fitting:
+                break
+            fitting.append(column)
+        return fitting
 
 
 def _cell(value: Any) -> str:

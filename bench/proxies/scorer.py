@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.base import Arch, Floats, GraphProxy, Space
+from bench.base import Arch, Floats, GraphProxy, Proxy, Space
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +18,16 @@ class Scored:
     values: Floats
     errors: Counter[str] = field(default_factory=Counter)
     """How many architectures failed for each reason."""
+
+
+def oriented(values: Floats, proxy: Proxy | None) -> Floats:
+    """Turn scores so that larger is better, by what the proxy says of itself.
+
+    Failures (-inf) stay failures, NaN stays NaN. A column without a proxy's facts stays as it is.
+    """
+    if proxy is None or proxy.higher_is_better:
+        return values
+    return np.where(np.isfinite(values), -values, values)
 
 
 def score_graphs(proxy: GraphProxy, space: Space, archs: Sequence[Arch]) -> Scored:
@@ -31,7 +41,7 @@ def score_graphs(proxy: GraphProxy, space: Space, archs: Sequence[Arch]) -> Scor
     for i, arch in enumerate(archs):
         try:
             value = float(proxy(space.graph(arch)))
-        except Exception as error:  # noqa: BLE001 - a user's proxy may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's proxy may raise anything
             errors[type(error).__name__] += 1
             continue
         if np.isfinite(value):

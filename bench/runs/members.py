@@ -75,19 +75,25 @@ def origin(kind: str, name: str) -> str:
 
 def space(name: str) -> Space:
     """The space of that name. Raises UnknownNameError."""
-    member: Space = _member("spaces", name)
+    member = _member("spaces", name)
+    if not isinstance(member, Space):
+        raise UnknownNameError(f"expected {name} to be a space, got {type(member).__name__}")
     return member
 
 
 def reader(name: str) -> TableReader:
     """The table reader of that name. Raises UnknownNameError."""
-    member: TableReader = _member("tables", name)
+    member = _member("tables", name)
+    if not isinstance(member, TableReader):
+        raise UnknownNameError(f"expected {name} to be a TableReader, got {type(member).__name__}")
     return member
 
 
 def proxy(name: str) -> Proxy:
     """The proxy of that name, or of `module:object`. Raises UnknownNameError."""
     member = _member("proxies", name)
+    if isinstance(member, type):
+        member = _imported(name, member)
     if isinstance(member, Proxy):
         return member
     if callable(member):
@@ -115,22 +121,39 @@ def searcher(text: str) -> tuple[SearcherFactory, dict[str, Any]]:
         )
     if isinstance(factory, type) and not issubclass(factory, Searcher):
         raise UnknownNameError(f"expected {name} to have the methods ask and tell; it lacks one")
-    given = dict(_option(text, pair) for pair in pairs)
-    allowed = options(factory)
-    for option in given:
+    allowed = _parameters(name, factory)
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        option, equals, value = pair.partition("=")
+        if not (equals and option.isidentifier() and value):
+            raise OptionError(f"expected a searcher as name,option=value,..., got {text!r}")
         if option not in allowed:
             raise OptionError(
                 f"the searcher {name} has no option {option!r}{_hint(option, allowed)}; "
                 f"it takes {', '.join(allowed) or 'none'}"
             )
+        if option in given:
+            raise OptionError(f"expected every option once, got {option} twice in {text!r}")
+        given[option] = _value(option, value, allowed[option])
     return factory, given
 
 
 def options(factory: SearcherFactory) -> dict[str, Any]:
     """The options that a searcher takes and their defaults: its keyword-only parameters."""
     return {
-        parameter.name: None if parameter.default is parameter.empty else parameter.default
-        for parameter in inspect.signature(factory).parameters.values()
+        name: None if parameter.default is parameter.empty else parameter.default
+        for name, parameter in _parameters(str(factory), factory).items()
+    }
+
+
+def _parameters(name: str, factory: SearcherFactory) -> dict[str, inspect.Parameter]:
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError) as error:
+        raise UnknownNameError(f"expected {name} to be a class of searchers: {error}") from error
+    return {
+        parameter.name: parameter
+        for parameter in parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
 
@@ -149,16 +172,19 @@ def _hint(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def _option(text: str, pair: str) -> tuple[str, Any]:
-    key, equals, value = pair.partition("=")
-    if not (equals and key.isidentifier() and value):
-        raise OptionError(f"expected a searcher as name,option=value,..., got {text!r}")
+def _value(option: str, text: str, parameter: inspect.Parameter) -> Any:
+    """An option's value as its annotation (or else its default) says; text where neither does."""
+    stated = str(parameter.annotation)
+    default = parameter.default
     for kind in (int, float):
-        try:
-            return key, kind(value)
-        except ValueError:
-            continue
-    return key, value
+        if kind.__name__ in stated or (
+            stated == str(inspect.Parameter.empty) and type(default) is kind
+        ):
+            try:
+                return kind(text)
+            except ValueError:
+                raise OptionError(f"expected {option} as {kind.__name__}, got {text!r}") from None
+    return text
 
 
 def _member(kind: str, name: str) -> Any:
@@ -174,22 +200,22 @@ def _member(kind: str, name: str) -> Any:
 
 
 def _imported(what: str, load: Callable[[], Any]) -> Any:
-    """Import a user's code; whatever it raises is told in one sentence."""
+    """Run a user's code; whatever it raises is told in one sentence."""
     try:
         return load()
     except BenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UnknownNameError(
             f"{what} could not be loaded: {type(error).__name__}: {error}"
         ) from error
 
 
 def _object(text: str) -> Any:
-    """The object of `module:object` or `file.py:object`; the working folder is looked in first."""
+    """The object of `module:object`, also from the working folder, or of `file.py:object`."""
     module_name, _, attribute = text.rpartition(":")
     if module_name.endswith(".py"):
-        module = _module_of(Path(module_name))
+        module = _module_of(Path(module_name).resolve())
     else:
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
@@ -199,12 +225,18 @@ def _object(text: str) -> Any:
     return getattr(module, attribute)
 
 
+@cache
 def _module_of(path: Path) -> Any:
+    """A file as a module, run once; files beside it can be imported by it."""
     if not path.is_file():
         raise UnknownNameError(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UnknownNameError(f"expected a Python file, got {path}")
     module = importlib.util.module_from_spec(spec)
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    # As the import system does: dataclasses look their module up there.
+    sys.modules.setdefault(path.stem, module)
     spec.loader.exec_module(module)
     return module

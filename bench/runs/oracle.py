@@ -17,6 +17,7 @@ from bench.base import (
     GraphProxy,
     Problem,
 )
+from bench.proxies.scorer import oriented
 from bench.runs.tasks import Answers
 
 
@@ -54,6 +55,11 @@ class Oracle:
                 f"the task {answers.task.name} records no training seconds, so a budget in "
                 "seconds cannot be charged; give queries=N"
             )
+        if budget.seconds is not None and min(answers.seconds) <= 0:
+            raise DataError(
+                f"expected training seconds above zero in {answers.task.name}, got "
+                f"{min(answers.seconds):g}; a budget in seconds would never end"
+            )
         self._answers = answers
         self._budget = budget
         self._limit = budget.queries if budget.queries is not None else float("inf")
@@ -66,7 +72,12 @@ class Oracle:
     def problem(self) -> Problem:
         """What the searcher is given."""
         answers = self._answers
-        return Problem(answers.space, answers.pool, self._budget, answers.proxies(), self.scores)
+
+        def scores(archs: Sequence[Arch], proxies: Sequence[str]) -> Floats:
+            return self.scores(archs, proxies)
+
+        # A function, not the bound method: no attribute of what a searcher holds leads to a table.
+        return Problem(answers.space, answers.pool, self._budget, answers.proxies(), scores)
 
     @property
     def spent(self) -> bool:
@@ -129,8 +140,7 @@ class Oracle:
                 f"the task {table.name} records no proxy {name}; it records "
                 f"{', '.join(table.scores) or 'none'}"
             )
-        sign = 1.0 if proxy is None or proxy.higher_is_better else -1.0
-        return np.where(np.isfinite(values), sign * values, nan), cost
+        return np.where(np.isfinite(values), oriented(values, proxy), nan), cost
 
     def _charge(self, seconds: float) -> None:
         """Move the clock to `seconds`, unless that is past the budget."""

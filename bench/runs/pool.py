@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -38,6 +38,9 @@ def execute(
     `progress` is told every run, those that were there already too. A run that fails is a row with
     its error; the rest go on. Whatever ends the process early leaves finished runs in the store.
     """
+    keys = Counter(run.key for run in runs)
+    if len(keys) < len(runs):
+        raise BenchError(f"expected every run of a plan once, got {keys.most_common(1)[0]}")
     tell = progress or _tell_nobody
     waiting = []
     for run in runs:

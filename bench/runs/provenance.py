@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from functools import cache
+from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,15 +18,22 @@ _PACKAGES = ("numpy", "pyarrow", "torch")
 
 @cache
 def commit() -> str:
-    """The first 12 digits of the checkout's commit, `-dirty` if files differ from it.
+    """The first 12 digits of the checkout's commit; where the code differs, a hash of how.
 
-    Without a checkout, `v` and the version of the installed package.
+    Only what lies in `bench` and `ipl` counts, new files too. Without a checkout, `v` and the
+    version of the installed package.
     """
     folder = Path(bench.__file__).resolve().parents[1]
     head = _git(folder, "rev-parse", "--short=12", "HEAD")
     if head is None or not (folder / ".git").exists():
         return f"v{bench.__version__}"
-    return f"{head}-dirty" if _git(folder, "status", "--porcelain", "-uno") else head
+    code = ("--", "bench", "ipl")
+    new = _git(folder, "ls-files", "--others", "--exclude-standard", *code) or ""
+    changes = [_git(folder, "diff", "HEAD", *code) or ""]
+    changes += [f"{name}\n{(folder / name).read_text('utf-8', 'replace')}" for name in new.split()]
+    if not any(changes):
+        return head
+    return f"{head}-dirty-{blake2b(''.join(changes).encode(), digest_size=4).hexdigest()}"
 
 
 def machine() -> str:

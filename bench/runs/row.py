@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, TypeAlias
 
 from bench.base import Budget, Record
@@ -66,21 +67,28 @@ def budget_text(budget: Budget) -> str:
     """Write a budget as it is read: `queries=100` or `seconds=20000`."""
     if budget.queries is not None:
         return f"queries={budget.queries}"
-    return f"seconds={budget.seconds:g}"
+    seconds = float(budget.seconds or 0)
+    return f"seconds={int(seconds) if seconds.is_integer() else seconds!r}"
 
 
 def line(record: Record) -> str:
     """One row as one line of JSON; a number that is not finite is written as null."""
     clean = {key: _json_safe(value) for key, value in record.items()}
-    return json.dumps(clean, ensure_ascii=False, allow_nan=False) + "\n"
+    # Escaped, so that whatever text a user's error holds can be written.
+    return json.dumps(clean, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def _json_safe(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, dict):
+        return {key: _json_safe(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_json_safe(each) for each in value]
     return value
 
 
 def file_name(key: str) -> str:
-    """A run's key as a file name: one that any file system takes."""
-    return "".join(c if c.isalnum() or c in "-_.=" else "_" for c in key)
+    """A run's key as a file name that any file system takes, different for different keys."""
+    readable = "".join(c if c.isascii() and (c.isalnum() or c in "-_.=") else "_" for c in key)
+    return f"{readable[:120]}-{blake2b(key.encode(), digest_size=4).hexdigest()}"

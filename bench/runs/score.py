@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pyarrow as pa
 
-from bench.base import Arch, Bools, Floats, GraphProxy, Ints, OptionError, Record
-from bench.proxies.scorer import Scored, score_graphs
-from bench.runs import members
+from bench.base import Arch, Bools, GraphProxy, Ints, OptionError, Record
+from bench.proxies.scorer import Scored, oriented, score_graphs
 from bench.runs.parquet import to_bytes
 from bench.runs.row import Attachment, Outcome, ScoreRun, file_name
 from bench.runs.tasks import Task, load_task
@@ -67,16 +64,17 @@ def with_something(task: Task) -> Ints:
 def scores_of(task: Task, proxies: list[str], rows: Ints) -> dict[str, Scored]:
     """The `n` scores of each proxy on some rows of a task: recorded, or else computed.
 
-    NaN where not recorded, -inf where failed. Raises UnknownNameError, or OptionError for a proxy
-    that the task does not record and that needs more than the graph.
+    Larger is better, by what the proxy says of itself; NaN where not recorded, -inf where failed.
+    Raises UnknownNameError, or OptionError for a proxy that the task does not record and that
+    needs more than the graph.
     """
     archs: list[Arch] | None = None
     result: dict[str, Scored] = {}
     for name in dict.fromkeys(proxies):
+        proxy = task.proxy(name)
         if name in task.table.scores:
-            result[name] = Scored(_recorded(task.table.scores[name], rows), Counter())
+            result[name] = Scored(oriented(task.table.scores[name][rows], proxy))
             continue
-        proxy = members.proxy(name)
         if not isinstance(proxy, GraphProxy):
             raise OptionError(
                 f"the task {task.name} does not record the proxy {name}; it records "
@@ -84,10 +82,6 @@ def scores_of(task: Task, proxies: list[str], rows: Ints) -> dict[str, Scored]:
             )
         if archs is None:
             archs = [task.space.parse(task.table.archs[row]) for row in rows.tolist()]
-        result[name] = score_graphs(proxy, task.space, archs)
+        found = score_graphs(proxy, task.space, archs)
+        result[name] = Scored(oriented(found.values, proxy), found.errors)
     return result
-
-
-def _recorded(values: Floats, rows: Ints) -> Floats:
-    chosen: Floats = values[rows]
-    return chosen

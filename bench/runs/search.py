@@ -15,6 +15,7 @@ from bench.base import (
     OptionError,
     Record,
     SearcherFactory,
+    UnknownNameError,
 )
 from bench.runs import members
 from bench.runs.oracle import Oracle
@@ -56,20 +57,24 @@ def search_once(
     """Run a searcher once. What it raises ends this search alone and is kept with it.
 
     The generator is keyed by the seed only: two searchers on one task draw from equal streams.
-    Raises OptionError, BudgetError and DataError: what the user asked for and cannot have.
+    Raises OptionError, BudgetError, DataError and UnknownNameError: what the user asked for and
+    cannot have.
     """
     oracle = Oracle(answers, run.budget)
     rng = np.random.default_rng(seed)
     try:
         searcher = factory(oracle.problem(), rng, **options)
         while not oracle.spent:
-            arch = searcher.ask()
+            try:
+                arch = searcher.ask()
+            except StopIteration:
+                break
             searcher.tell(arch, oracle.query(arch))
-    except (StopIteration, BudgetSpentError):
+    except BudgetSpentError:
         pass
-    except (OptionError, BudgetError, DataError):
+    except (OptionError, BudgetError, DataError, UnknownNameError):
         raise
-    except Exception as error:  # noqa: BLE001 - a user's searcher may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's searcher may raise anything
         return Search(seed, oracle, f"{type(error).__name__}: {error}")
     return Search(seed, oracle, None if oracle.steps else "it ended before its first query")
 

@@ -92,37 +92,59 @@ class Store:
             raise unwritable(path, error) from error
 
     def _repair(self) -> set[str]:
-        """Cut off what a killed process left unfinished; return the keys of finished runs."""
+        """Cut off what a killed process left unfinished; return the keys of finished runs.
+
+        Raises DataError, and changes nothing, where the file is not one of rows.
+        """
         path = self.folder / ROWS
+        for leftover in self.folder.rglob(".*.part"):
+            leftover.unlink()
         if not path.exists():
             return set()
         content = path.read_bytes()
+        *lines, torn = content.split(b"\n")
+        if not (torn[:2] == b'{"' or b'{"'.startswith(torn)):
+            raise not_a_row(path, len(lines) + 1, torn)
         done: set[str] = set()
         whole = position = 0
-        for number, text in enumerate(content.splitlines(keepends=True), start=1):
-            if not text.endswith(b"\n"):
-                break
-            position += len(text)
-            row = _row(path, number, text)
-            if row["part"] + 1 == row["parts"]:
-                done.add(row["run"])
-                whole = position
+        open_run: tuple[str, int] | None = None
+        for number, text in enumerate(lines, start=1):
+            position += len(text) + 1
+            run, part, parts = _key(path, number, text)
+            if (run, part) != (open_run or (run, 0)):
+                raise not_a_row(path, number, text)
+            open_run = (run, part + 1)
+            if part + 1 == parts:
+                done.add(run)
+                whole, open_run = position, None
         if whole < len(content):
             with path.open("r+b") as file:
                 file.truncate(whole)
         return done
 
 
-def _row(path: Path, number: int, text: bytes) -> Record:
+def _key(path: Path, number: int, text: bytes) -> tuple[str, int, int]:
+    """The run, part and parts of a row. Raises DataError for what is no row."""
     try:
-        row: Record = json.loads(text)
-        if {"run", "part", "parts"} <= row.keys():
-            return row
-    except (ValueError, AttributeError):
-        pass
-    raise DataError(
-        f"expected line {number} of {path} to be a row of results, got {text[:60]!r}; "
-        "move the file away or mend it"
+        row = json.loads(text)
+        run, part, parts = row["run"], row["part"], row["parts"]
+    except (ValueError, TypeError, LookupError):
+        raise not_a_row(path, number, text) from None
+    if not (isinstance(run, str) and type(part) is type(parts) is int and 0 <= part < parts):
+        raise not_a_row(path, number, text)
+    if "file" in row and not (path.parent / str(row["file"])).is_file():
+        raise DataError(
+            f"expected the file {row['file']} beside {path}, which its line {number} names, got "
+            "none; bring it back, or move the folder away and run anew"
+        )
+    return run, part, parts
+
+
+def not_a_row(path: Path, number: int, text: bytes) -> DataError:
+    """The one sentence for a line that no run wrote, or not there."""
+    return DataError(
+        f"expected line {number} of {path} to be the next row of results, got {text[:60]!r}; "
+        "mend the file, or move the folder away and run anew"
     )
 
 

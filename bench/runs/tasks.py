@@ -9,7 +9,17 @@ from math import isnan, nan
 
 import numpy as np
 
-from bench.base import Arch, ArchError, DataError, Floats, GraphProxy, Proxy, Space, Table
+from bench.base import (
+    Arch,
+    ArchError,
+    BenchError,
+    DataError,
+    Floats,
+    GraphProxy,
+    Proxy,
+    Space,
+    Table,
+)
 from bench.proxies.scorer import score_graphs
 from bench.runs import members
 from bench.spaces.pool import Pool
@@ -34,6 +44,15 @@ class Task:
         """What an oracle answers from, built once. Raises DataError without validation."""
         return Answers(self)
 
+    def proxy(self, name: str) -> Proxy | None:
+        """The facts of a proxy, or None for a column of a user's own table.
+
+        Raises UnknownNameError where there is neither.
+        """
+        if name in self.table.scores and name not in members.names("proxies"):
+            return None
+        return members.proxy(name)
+
     def truth(self, name: str | None = None) -> tuple[str, Floats]:
         """The column that scores are compared with: its name and `n` values.
 
@@ -56,7 +75,7 @@ class Answers:
         known = np.flatnonzero(~np.isnan(validation))
         archs = [space.parse(table.archs[row]) for row in known.tolist()]
         self._rows: dict[Arch, int] = dict(zip(archs, known.tolist(), strict=True))
-        self.pool: Sequence[Arch] = archs
+        self.pool: tuple[Arch, ...] = tuple(archs)
         whole = len(archs) == space.size
         self.space: Space = space if whole else Pool(space, archs, canonical=table.canonical)
         self.validation: list[float] = (validation if table.maximise else -validation).tolist()
@@ -104,10 +123,8 @@ class Answers:
         return tuple(self.task.table.scores)
 
     def proxy(self, name: str) -> Proxy | None:
-        """The facts of a proxy, or None for a column of a user's own table."""
-        if name in self.task.table.scores and name not in members.names("proxies"):
-            return None
-        return members.proxy(name)
+        """The facts of a proxy; see `Task.proxy`."""
+        return self.task.proxy(name)
 
 
 @lru_cache(maxsize=4)
@@ -118,9 +135,17 @@ def load_task(name: str) -> Task:
     """
     reader = members.reader(name)
     space = members.space(reader.space)
-    table = load(reader, space)
-    if table.space != space.name:
+    try:
+        table = load(reader, space)
+    except BenchError:
+        raise
+    except Exception as error:
         raise DataError(
-            f"expected the table {name} to be of the space {space.name}, got {table.space}"
+            f"the table {name} could not be read: {type(error).__name__}: {error}"
+        ) from error
+    if (table.name, table.space) != (name, space.name):
+        raise DataError(
+            f"expected the table {name} of the space {space.name}, got {table.name} of "
+            f"{table.space}"
         )
     return Task(space, table)

@@ -43,6 +43,8 @@ def starts(
 
 
 def at_least(option: str, value: int, least: int) -> None:
-    """Refuse an option below its least sensible value."""
+    """Refuse an option that is no whole number, or below its least sensible value."""
+    if not isinstance(value, int):
+        raise OptionError(f"expected {option} to be a whole number, got {value!r}")
     if value < least:
         raise OptionError(f"expected {option} to be at least {least}, got {value}")

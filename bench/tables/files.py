@@ -58,17 +58,39 @@ def known() -> Mapping[str, Source]:
 
 
 def source(path: str) -> Source:
-    """Return what sources.json says of one file.
+    """Return what sources.json says of one file, or what a plugin's own file is.
 
     Raises:
-        DataError: If no such file is listed there.
+        DataError: If no such file is listed there, or the absolute path of a plugin is no file.
     """
+    if Path(path).is_absolute():
+        return _own(Path(path))
     try:
         return known()[path]
     except KeyError:
         close = difflib.get_close_matches(path, known(), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise DataError(f"expected a path of sources.json, got {path!r}{hint}") from None
+
+
+def _own(place: Path) -> Source:
+    """Describe a file that comes with a plugin, named by its absolute path: it is what it is."""
+    if not place.is_file():
+        raise DataError(f"expected a file that a plugin brings, got none at {place}")
+    return Source(
+        path=str(place),
+        bytes=place.stat().st_size,
+        sha256=_sha256(place),
+        url=None,
+        licence="its plugin's",
+        what="a plugin's own file",
+        paper="",
+        repository="",
+        commit="",
+        upstream_path="",
+        derived=None,
+        origin=None,
+    )
 
 
 def cache_folder() -> Path:
@@ -93,6 +115,8 @@ def find(path: str, progress: Any = None) -> Path:
             or has no address to fetch it from.
     """
     wanted = source(path)
+    if Path(path).is_absolute():
+        return Path(path)
     own = _data_folder()
     if own is not None and (own / path).exists():
         _verify(own / path, wanted)
@@ -127,6 +151,8 @@ def available(path: str) -> bool:
 
     Its hash is left to `find`.
     """
+    if Path(path).is_absolute():
+        return Path(path).is_file()
     wanted = source(path)
     own = _data_folder()
     place = own / path if own is not None else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.base import Budget, DataError
+from bench.base import BenchError, Budget, DataError
 from bench.commands import running
 from bench.runs.row import Run, ScoreRun, SearchRun
 from bench.runs.tasks import load_task
@@ -93,6 +93,28 @@ def test_nothing_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(DataError, match=r"none of the 3 tasks .* could not reach"):
         run(tmp_path / "results")
     assert not (tmp_path / "results").exists()
+
+
+def test_failed_rows_are_told_when_all_is_done(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def some() -> Iterator[Run]:
+        yield ScoreRun("darts/suite", ("snip_of_mine",))
+        yield ScoreRun("darts/oncenas545")
+
+    monkeypatch.setattr(running, "STUDIES", (Study("mini", "a few runs", some),))
+    with pytest.raises(BenchError, match=r"failed rows in .*: 1, the first .*no proxy"):
+        run(tmp_path / "results")
+    assert [row["status"] for row in rows(tmp_path / "results")] == ["failed", "ok"]
+
+
+def test_results_of_other_versions_are_not_gone_on_with(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path / "results")
+    monkeypatch.setattr(running, "versions", lambda: {"numpy": "0.1"})
+    with pytest.raises(DataError, match=r"holds results of numpy .*, and here it is 0.1"):
+        run(tmp_path / "results", resume=True)
 
 
 def test_a_finished_study_is_not_done_again_by_resume(data: Path, tmp_path: Path) -> None:

@@ -21,6 +21,23 @@ class Stubborn:
     def tell(self, arch, validation):
         pass
 
+class Typed:
+    """Options of every kind."""
+    def __init__(self, problem, rng, *, size: int = 3, rate: float = 0.5, name: str | None = None):
+        pass
+    def ask(self):
+        return (0,)
+    def tell(self, arch, validation):
+        pass
+
+class AsClass:
+    name = "as-class"
+    higher_is_better = False
+    needs = frozenset({"graph"})
+    paper = "none"
+    def __call__(self, graph):
+        return 1.0
+
 class Mute:
     """Lacks tell."""
     def __init__(self, problem, rng):
@@ -117,7 +134,7 @@ def test_module_and_file_need_no_packaging(module: str, tmp_path: Path) -> None:
     [
         (lambda m: members.proxy(f"{m}:number"), UnknownNameError, "function of a graph, got int"),
         (lambda m: members.proxy(f"{m}:edge"), UnknownNameError, "no 'edge' in"),
-        (lambda m: members.proxy("nowhere.py:f"), UnknownNameError, "no file nowhere.py"),
+        (lambda m: members.proxy("nowhere.py:f"), UnknownNameError, r"no file .*nowhere.py"),
         (lambda m: members.proxy("nowhere:f"), UnknownNameError, "ModuleNotFoundError"),
         (lambda m: members.proxy("synflw"), UnknownNameError, r"did you mean synflow\?"),
         (lambda m: members.searcher(f"{m}:Mute"), UnknownNameError, "methods ask and tell"),
@@ -135,8 +152,47 @@ def test_what_is_wrong_is_said(module: str, call, error: type[Exception], says: 
         call(module)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [("3", 3), ("-3", -3), ("0.5", 0.5), ("1e-3", 1e-3), ("synflow", "synflow")]
-)
-def test_options_are_numbers_where_they_can_be(module: str, text: str, value: object) -> None:
-    assert members.searcher(f"{module}:Stubborn,depth={text}")[1] == {"depth": value}
+def test_options_have_the_type_that_the_searcher_states(module: str) -> None:
+    _, options = members.searcher(f"{module}:Typed,size=4,rate=1,name=007")
+    assert options == {"size": 4, "rate": 1.0, "name": "007"}
+    assert isinstance(options["rate"], float)
+
+
+@pytest.mark.parametrize("wrong", ["size=2.5", "size=abc", "rate=fast", "size=3,size=4"])
+def test_options_of_another_type_or_twice_are_refused(module: str, wrong: str) -> None:
+    with pytest.raises(OptionError, match=r"expected (size as int|rate as float|every option)"):
+        members.searcher(f"{module}:Typed,{wrong}")
+
+
+def test_a_class_of_proxies_is_made_an_instance(module: str) -> None:
+    proxy = members.proxy(f"{module}:AsClass")
+    assert isinstance(proxy, GraphProxy)
+    assert not proxy.higher_is_better
+
+
+def test_a_file_is_run_once_and_may_hold_dataclasses_and_import_its_neighbours(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "neighbour_of_mine.py").write_text("value = 2.0\n")
+    path = tmp_path / "a_file_of_mine.py"
+    path.write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "import neighbour_of_mine\n"
+        "@dataclass\nclass Thing:\n    size: int\n"
+        "runs = []\n"
+        "def mine(graph):\n    runs.append(1)\n"
+        "    return neighbour_of_mine.value * len(runs)\n"
+    )
+    graph = members.space("transnasbench101-micro").graph((0,) * 6)
+    for expected in (2.0, 4.0):
+        proxy = members.proxy(f"{path}:mine")
+        assert isinstance(proxy, GraphProxy)
+        assert proxy(graph) == expected
+
+
+def test_a_module_that_exits_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a_file_that_exits.py"
+    path.write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(UnknownNameError, match="SystemExit"):
+        members.proxy(f"{path}:mine")

@@ -55,6 +55,12 @@ def test_seconds_need_a_table_that_records_them() -> None:
         oracle(seconds=1000.0).scores([(0, 0, 1)], ["half"])
 
 
+@pytest.mark.parametrize("seconds", [0.0, -5.0])
+def test_a_budget_in_seconds_must_be_able_to_end(seconds: float) -> None:
+    with pytest.raises(DataError, match="training seconds above zero"):
+        oracle(toy_table(training_seconds=np.full(64, seconds)), seconds=10.0)
+
+
 def test_unrecorded_seconds_are_unknown_and_not_zero() -> None:
     asked = oracle(toy_table(training_seconds=None))
     asked.query((0, 0, 0))

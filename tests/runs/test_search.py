@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from toy import ARCHS, TOY, toy_table
 
-from bench.base import Arch, Budget, Problem, Record, Table
+from bench.base import Arch, BenchError, Budget, Problem, Record, Table
 from bench.runs import members, pool, score, search
-from bench.runs.row import Outcome, ScoreRun, SearchRun, line
+from bench.runs.oracle import Oracle, parse_budget
+from bench.runs.row import Outcome, ScoreRun, SearchRun, budget_text, line
 from bench.runs.search import run_search
+from bench.runs.store import Store
 from bench.runs.tasks import Task
 
 
@@ -139,6 +142,69 @@ def test_a_searcher_that_raises_is_a_failed_row_and_its_trace_is_kept() -> None:
 def test_an_architecture_outside_the_space_is_the_searchers_failure() -> None:
     row = listed((9, 9, 9)).rows[0]
     assert row["error"].startswith("ArchError: expected three digits")
+
+
+def test_a_stop_in_tell_is_a_failure_and_no_clean_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tell(self: Listed, arch: Arch, validation: float) -> None:
+        raise StopIteration
+
+    monkeypatch.setattr(Listed, "tell", tell)
+    row = listed((0, 0, 1)).rows[0]
+    assert (row["status"], row["queries"]) == ("failed", 1)
+
+
+def test_an_exit_is_the_searchers_failure() -> None:
+    assert listed((0, 0, 1), then=SystemExit(0)).rows[0]["error"] == "SystemExit: 0"
+
+
+def test_a_searcher_cannot_disturb_the_next_one() -> None:
+    problem = Oracle(search.load_task("toy/data").answers, Budget(queries=1)).problem()
+    assert isinstance(problem.pool, tuple)
+    assert not any(isinstance(value, Task | Oracle) for value in vars(problem).values())
+    assert not hasattr(problem.scores, "__self__")
+
+
+def test_a_proxy_that_is_better_when_low_is_turned_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(graph: Any) -> float:
+        if graph.operations[1] == "0":
+            raise ValueError
+        return float(graph.operations[1])
+
+    found = {
+        "up": members.FunctionProxy("up", lambda graph: -down(graph)),
+        "down": members.FunctionProxy("down", down, higher_is_better=False),
+    }
+    monkeypatch.setattr(members, "proxy", found.__getitem__)
+    columns = trace_of(score.run_score(ScoreRun("toy/data", ("up", "down"))))
+    assert columns["score:up"] == columns["score:down"]
+    assert columns["score:down"][0] == -np.inf
+    assert columns["score:down"][-1] == -3.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(10.0, "seconds=10"), (1234567.0, "seconds=1234567"), (0.1, "seconds=0.1")],
+)
+def test_budgets_are_written_in_full(seconds: float, text: str) -> None:
+    assert budget_text(Budget(seconds=seconds)) == text
+    assert parse_budget(text) == Budget(seconds=seconds)
+
+
+def test_a_plan_with_a_run_twice_is_refused(tmp_path: Path) -> None:
+    run = ScoreRun("toy/data")
+    with (
+        Store.opened(tmp_path, {"study": "s"}) as store,
+        pytest.raises(BenchError, match="every run of a plan once"),
+    ):
+        pool.execute([run, run], store)
+
+
+def test_an_error_with_any_text_is_written(tmp_path: Path) -> None:
+    outcome = listed((0, 0, 1), then=ValueError("\udcff\n\x00"))
+    with Store.opened(tmp_path, {"study": "s"}) as store:
+        store.append("run", outcome)
+    with Store.opened(tmp_path, {"study": "s"}) as store:
+        assert store.done == {"run"}
 
 
 def test_no_query_at_all_is_a_failure() -> None:

@@ -65,9 +65,42 @@ def test_resuming_a_whole_file_changes_nothing(tmp_path: Path) -> None:
 def test_a_foreign_line_is_refused_and_kept(tmp_path: Path, line: bytes) -> None:
     whole = fill(tmp_path) + line
     (tmp_path / ROWS).write_bytes(whole)
-    with pytest.raises(DataError, match=r"expected line 6 of .* to be a row of results"):
+    with pytest.raises(DataError, match=r"expected line 6 of .* to be the next row of results"):
         fill(tmp_path)
     assert (tmp_path / ROWS).read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"my precious notes, no newline",
+        b'{"run": "a", "part": null, "parts": 1}\n',
+        b'{"run": ["a"], "part": 0, "parts": 1}\n',
+        b'{"run": "a", "part": 1, "parts": 2}\n',
+        b'{"run": "a", "part": 0, "parts": 2}\n{"run": "b", "part": 0, "parts": 1}\n',
+        b'{"run": "a", "part": 0, "parts": 1}\rnotes\n',
+        bytes(range(256)),
+    ],
+)
+def test_what_no_run_wrote_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ROWS).write_bytes(content)
+    with pytest.raises(DataError, match=r"expected line \d of .* to be the next row"):
+        fill(tmp_path)
+    assert (tmp_path / ROWS).read_bytes() == content
+
+
+def test_a_lost_attachment_is_named(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (tmp_path / "traces" / "b.parquet").unlink()
+    with pytest.raises(DataError, match=r"expected the file traces/b.parquet beside"):
+        fill(tmp_path)
+
+
+def test_a_file_half_moved_is_swept(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (tmp_path / "traces" / ".abc.part").write_text("half")
+    fill(tmp_path)
+    assert [path.name for path in (tmp_path / "traces").iterdir()] == ["b.parquet"]
 
 
 def test_a_full_disk_leaves_whole_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

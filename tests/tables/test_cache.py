@@ -3,12 +3,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.base import DataError, Table, TableReader
+from bench.base import DataError, Space, Table, TableReader
+from bench.spaces import TRANSNASBENCH101_MICRO
 from bench.tables import TABLES, cache, files
 
 FILE = "darts/data-545.csv"
@@ -165,3 +167,27 @@ def test_a_warm_cache_is_quick_and_needs_no_sources(table, spaces, monkeypatch) 
         assert len(cache.load(made, spaces["nasbench201"]).archs) == 15_625
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.1
+
+
+def test_a_plugin_reads_its_own_file_by_its_absolute_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("64-41414-0_00_000,1.5\n64-41414-1_11_111,2.5\n")
+
+    def read(paths: Mapping[str, Path], space: Space) -> Table:
+        rows = [line.split(",") for line in paths[str(path)].read_text().splitlines()]
+        return Table(
+            name="mine/own",
+            space=space.name,
+            dataset="own",
+            archs=[arch for arch, _ in rows],
+            accuracy={"test": np.array([float(value) for _, value in rows])},
+        )
+
+    reader = TableReader("mine/own", TRANSNASBENCH101_MICRO.name, (str(path),), read)
+    for _ in range(2):
+        assert cache.load(reader, TRANSNASBENCH101_MICRO).accuracy["test"].tolist() == [1.5, 2.5]
+    path.write_text("64-41414-0_00_000,9.5\n")
+    assert cache.load(reader, TRANSNASBENCH101_MICRO).accuracy["test"].tolist() == [9.5]
+    path.unlink()
+    with pytest.raises(DataError, match="a file that a plugin brings, got none"):
+        cache.load(reader, TRANSNASBENCH101_MICRO)
