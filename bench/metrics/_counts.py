@@ -1,28 +1,21 @@
-"""What all metrics share: how they are called, and sums over counts.
+"""How all metrics are called: with columns alone, with counts of resamples, or with drawn columns.
 
-A resample of `n` rows is written as `n` counts: how many times each row was drawn. A metric is
-defined once, by a kernel that takes `r x n` counts and gives `r` values; the plain value of a
-table is the case in which every row counts once. Sort orders and tie groups belong to the rows,
-so they are found once for all resamples.
+A metric is defined once, by a kernel that takes columns drawn in `r` resamples and gives `r`
+values; the plain value of a table is the case in which every row counts once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, TypeAlias, overload
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
-Bools: TypeAlias = NDArray[np.bool_]
-Indices: TypeAlias = NDArray[np.intp]
-Counts: TypeAlias = NDArray[np.integer[Any]]
+from bench.metrics.draws import Column, Counts, Draws, Floats, checked_columns
 
-CELLS = 1 << 17
-"""Entries of one `r x n` work array of float64: 1 MiB, so that a few of them stay in the cache."""
+CELLS = 1 << 22
+"""Counts to work on at once, in `r x n` entries: an array of them takes 16 or 32 MiB."""
 
 
 class Metric:
@@ -32,9 +25,12 @@ class Metric:
     integers from 0 up, and give `r` values of float64: each is the metric of the table in which
     row i stands `counts[i]` times. Options stand after the columns, or are named.
 
+    To take several metrics on the same resamples, draw the columns once (`Draws.column`) and give
+    these instead, without counts: what one call finds out about them, the next one need not.
+
     Raises:
         ValueError: Columns that are empty, not one-dimensional, of differing lengths, or hold
-            NaN; counts that do not fit them.
+            NaN; counts that do not fit them; columns drawn in different resamples.
     """
 
     def __init__(self, kernel: Callable[..., Floats], columns: int) -> None:
@@ -42,6 +38,9 @@ class Metric:
         self._kernel = kernel
         self.__name__ = kernel.__name__
         update_wrapper(self, kernel)
+
+    @overload
+    def __call__(self, first: Column, *arguments: Any, **options: Any) -> Floats: ...
 
     @overload
     def __call__(self, *arguments: Any, counts: None = None, **options: Any) -> float: ...
@@ -57,13 +56,20 @@ class Metric:
                 f"{self.__name__} wants {self.columns} columns before its options, "
                 f"got {len(arguments)}"
             )
-        columns = checked_columns(*arguments[: self.columns])
-        rest = arguments[self.columns :]
+        given, rest = arguments[: self.columns], arguments[self.columns :]
+        if any(isinstance(column, Column) for column in given):
+            _check_drawn_together(given, counts)
+            return self._kernel(*given, *rest, **options)
+        columns = checked_columns(*given)
+
+        def value(part: Counts) -> Floats:
+            draws = Draws.of(part)
+            drawn = (Column(column, draws) for column in columns)
+            return self._kernel(*drawn, *rest, **options)
+
         if counts is None:
-            once = np.ones((1, len(columns[0])), dtype=np.uint16)
-            return float(self._kernel(*columns, *rest, counts=once, **options)[0])
-        counts = checked_counts(counts, len(columns[0]))
-        return self._kernel(*columns, *rest, counts=counts, **options)
+            return float(value(np.ones((1, len(columns[0])), dtype=np.uint16))[0])
+        return in_parts(checked_counts(counts, len(columns[0])), value)
 
     def __repr__(self) -> str:
         return f"<metric {self.__name__}>"
@@ -72,21 +78,6 @@ class Metric:
 def metric(columns: int) -> Callable[[Callable[..., Floats]], Metric]:
     """Make a metric of a kernel whose first parameters are `columns` columns."""
     return lambda kernel: Metric(kernel, columns)
-
-
-def checked_columns(*columns: ArrayLike) -> list[Floats]:
-    """The columns as float64 of one shape `n`, or a ValueError that says what is wrong."""
-    arrays = [np.asarray(column, dtype=np.float64) for column in columns]
-    for array in arrays:
-        if array.ndim != 1 or array.size == 0 or array.shape != arrays[0].shape:
-            shapes = ", ".join(str(one.shape) for one in arrays)
-            raise ValueError(f"a metric wants columns of one shape (n,), n >= 1, got {shapes}")
-        if np.isnan(array).any():
-            raise ValueError(
-                "a metric wants values that can be ordered, -inf for failures (see "
-                f"failures_last), got NaN in {int(np.isnan(array).sum())} of {array.size} rows"
-            )
-    return arrays
 
 
 def checked_counts(counts: Counts, rows: int) -> Counts:
@@ -101,6 +92,15 @@ def checked_counts(counts: Counts, rows: int) -> Counts:
     return counts
 
 
+def _check_drawn_together(columns: tuple[Any, ...], counts: Counts | None) -> None:
+    draws = {id(one.draws) if isinstance(one, Column) else None for one in columns}
+    if len(draws) > 1 or None in draws or counts is not None:
+        raise ValueError(
+            "drawn columns must come from the same draws, all of them, and without counts, got "
+            f"{len(draws)} kinds of columns {'without' if counts is None else 'with'} counts"
+        )
+
+
 def finite(column: Floats, name: str) -> Floats:
     """The column itself, or a ValueError that names it when it holds an infinity."""
     if not np.isfinite(column).all():
@@ -113,22 +113,16 @@ def finite(column: Floats, name: str) -> Floats:
 
 def parts(counts: Counts, cells: int = CELLS) -> Iterator[slice]:
     """Cut the resamples into slices of about `cells` entries, at least one resample each."""
-    lanes = max(1, cells // counts.shape[1])
+    lanes = max(1, cells // max(1, counts.shape[1]))
     return (slice(start, start + lanes) for start in range(0, len(counts), lanes))
 
 
-def in_parts(counts: Counts, value: Callable[[Counts], Floats], cells: int = CELLS) -> Floats:
+def in_parts(counts: Counts, value: Callable[[Counts], Floats]) -> Floats:
     """Apply `value`, which gives one number a resample, part by part; the result has shape `r`."""
     values = np.empty(len(counts))
-    for part in parts(counts, cells):
+    for part in parts(counts):
         values[part] = value(counts[part])
     return values
-
-
-def totals(counts: Counts) -> Floats:
-    """How many rows each resample has, shape `r`."""
-    rows: Floats = counts.sum(axis=1, dtype=np.int64).astype(np.float64)
-    return rows
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
@@ -136,47 +130,3 @@ def ratio(above: Floats, below: Floats) -> Floats:
     undefined = np.full(above.shape, np.nan)
     quotient: Floats = np.divide(above, below, out=undefined, where=below > 0)
     return quotient
-
-
-@dataclass(frozen=True, eq=False)
-class Ordering:
-    """The rows of a column in ascending order, and its `g` groups of equal values."""
-
-    codes: Indices
-    """`n` group numbers, 0 for the lowest value."""
-    rows: Indices
-    """`n` row numbers in ascending order; ties in row order."""
-    starts: Indices
-    """`g` positions in `rows` at which a group begins."""
-
-    @classmethod
-    def of(cls, column: Floats) -> Ordering:
-        """Order a column of `n` values without NaN."""
-        rows = np.argsort(column, kind="stable")
-        values = column[rows]
-        new = np.concatenate([[True], values[1:] != values[:-1]])
-        codes = np.empty(len(rows), dtype=np.intp)
-        codes[rows] = np.cumsum(new) - 1
-        return cls(codes, rows, np.flatnonzero(new))
-
-    def groups(self, counts: Counts) -> Floats:
-        """How many rows of each resample fall in each group, `r x g`."""
-        taken = counts.take(self.rows, axis=1)
-        if len(self.starts) < len(self.rows):
-            taken = np.add.reduceat(taken.astype(np.int64), self.starts, axis=1)
-        return taken.astype(np.float64)
-
-
-def runs(starts: Indices, rows: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut `rows` sorted rows into runs of about `size` rows, never inside a tie group.
-
-    A group larger than `size` is a run of its own.
-    """
-    edges = np.append(starts, rows)
-    low = 0
-    while low < rows:
-        high = int(edges[np.searchsorted(edges, low + size, side="right") - 1])
-        if high <= low:
-            high = int(edges[np.searchsorted(edges, low, side="right")])
-        yield low, high
-        low = high

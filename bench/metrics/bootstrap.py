@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.metrics._counts import Counts, Floats, Metric
+from bench.metrics._counts import Metric
+from bench.metrics.draws import Counts, Floats
 
 BYTES = 1 << 26
 """Counts that `bootstrap` holds at once: 64 MiB."""

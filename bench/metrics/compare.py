@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics._counts import Counts, Floats, Metric
+from bench.metrics._counts import Metric
 from bench.metrics.bootstrap import Estimate, estimate, interval
+from bench.metrics.draws import Counts, Floats
 from bench.metrics.rank import kendall
 
 
@@ -46,11 +47,16 @@ def paired(
     Bootstrap Methods and their Application, 1997, section 4.2). It is NaN when none is defined.
     """
     value = metric(score_a, truth, **options) - metric(score_b, truth, **options)
-    differences = metric(score_a, truth, counts=counts, **options)
-    differences = differences - metric(score_b, truth, counts=counts, **options)
-    defined = differences[~np.isnan(differences)]
+    drawn = metric(score_a, truth, counts=counts, **options)
+    drawn = drawn - metric(score_b, truth, counts=counts, **options)
+    return summarise(value, drawn, level=level)
+
+
+def summarise(difference: float, drawn: Floats, *, level: float = 0.95) -> Comparison:
+    """The comparison of which a difference and its values in `r` resamples are known."""
+    defined = drawn[~np.isnan(drawn)]
     low, high = interval(defined, level)
-    return Comparison(value, low, high, _p_value(defined), len(differences) - len(defined))
+    return Comparison(difference, low, high, _p_value(defined), len(drawn) - len(defined))
 
 
 def _p_value(differences: Floats) -> float:

@@ -8,26 +8,19 @@ or resample, one row (drawn however often) included.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics._counts import (
-    Bools,
-    Counts,
-    Floats,
-    Indices,
-    Ordering,
-    finite,
-    in_parts,
-    metric,
-    parts,
-    ratio,
-    totals,
-)
-from bench.metrics._pairs import PAIR_CELLS, sign_sums
+from bench.metrics._counts import finite, metric, ratio
+from bench.metrics._pairs import sign_sums
+from bench.metrics.draws import Bools, Column, Draws, Floats, Indices, cumulated, dot, steps
 
 SENTINEL = -1e8
 """What NAS-Bench-Suite-Zero writes for a proxy that failed."""
+WELL_SPREAD = 1e-3
+"""The least share of a column's squares that must be spread about its mean, for moments to do."""
 
 
 def failed(score: ArrayLike) -> Bools:
@@ -44,78 +37,50 @@ def failures_last(score: ArrayLike) -> Floats:
 
 
 @metric(columns=2)
-def kendall(score: Floats, truth: Floats, *, counts: Counts) -> Floats:
+def kendall(score: Column, truth: Column) -> Floats:
     """Kendall's tau-b, which allows for ties in both columns (M. G. Kendall, 1945).
 
     tau = sum_ij sgn(x_i - x_j) sgn(y_i - y_j) / sqrt(pairs untied in x * pairs untied in y).
     """
-    x, y = Ordering.of(score), Ordering.of(truth)
-
-    def value(part: Counts) -> Floats:
-        above, squares, ties_x, ties_y = np.zeros((4, len(part)))
-        for pairs in sign_sums(x, y, part):
-            above += pairs.products()
-            if pairs.by_x:
-                squares += pairs.squares()
-                ties_x += pairs.ties()
-            else:
-                ties_y += pairs.ties()
-        different = totals(part) ** 2 - squares
-        return ratio(above, np.sqrt((different - ties_x) * (different - ties_y)))
-
-    return in_parts(counts, value, cells=PAIR_CELLS)
+    above = dot(score.draws.lanes, sign_sums(score, truth))
+    untied_x, untied_y = (one.draws.totals**2 - one.power_sums(2) for one in (score, truth))
+    return ratio(above, np.sqrt(untied_x * untied_y))
 
 
 @metric(columns=2)
-def spearman(score: Floats, truth: Floats, *, counts: Counts) -> Floats:
+def spearman(score: Column, truth: Column) -> Floats:
     """Spearman's rho: the Pearson correlation of mid-ranks (C. Spearman, 1904)."""
-    orderings = (Ordering.of(score), Ordering.of(truth))
-
-    def value(part: Counts) -> Floats:
-        x, y = (_midranks(ordering, part) for ordering in orderings)
-        return _rho(x, y, part)
-
-    return in_parts(counts, value)
+    return _rho(score, truth)
 
 
 @metric(columns=3)
-def partial_spearman(score: Floats, truth: Floats, given: Floats, *, counts: Counts) -> Floats:
+def partial_spearman(score: Column, truth: Column, given: Column) -> Floats:
     """Spearman's rho of score and truth with the rank of a third column held fixed.
 
     (rho_xy - rho_xz rho_yz) / sqrt((1 - rho_xz^2) (1 - rho_yz^2)). It is undefined also where the
     score or the truth orders the rows exactly as `given` does, or exactly in reverse.
     """
-    orderings = [Ordering.of(column) for column in (score, truth, given)]
-
-    def value(part: Counts) -> Floats:
-        x, y, z = (_midranks(ordering, part) for ordering in orderings)
-        xy, xz, yz = _rho(x, y, part), _rho(x, z, part), _rho(y, z, part)
-        return ratio(xy - xz * yz, np.sqrt((1 - xz**2) * (1 - yz**2)))
-
-    return in_parts(counts, value)
+    xy, xz, yz = _rho(score, truth), _rho(score, given), _rho(truth, given)
+    return ratio(xy - xz * yz, np.sqrt((1 - xz**2) * (1 - yz**2)))
 
 
 @metric(columns=2)
-def pearson(score: Floats, truth: Floats, *, counts: Counts) -> Floats:
+def pearson(score: Column, truth: Column) -> Floats:
     """Pearson's linear correlation. Both columns must be finite, else ValueError."""
-    x, y = (_scaled(finite(values, name)) for values, name in ((score, "score"), (truth, "truth")))
-
-    def value(part: Counts) -> Floats:
-        weights = part.astype(np.float64)
-        rows = np.maximum(weights.sum(axis=1), 1)
-        dx = x - (weights @ x / rows)[:, None]
-        dy = y - (weights @ y / rows)[:, None]
-        above = np.einsum("rn,rn,rn->r", weights, dx, dy)
-        spread_x = np.sqrt(np.einsum("rn,rn,rn->r", weights, dx, dx))
-        spread_y = np.sqrt(np.einsum("rn,rn,rn->r", weights, dy, dy))
-        varied = _varied(x, part) & _varied(y, part)
-        return ratio(above, np.where(varied, spread_x * spread_y, 0.0))
-
-    return in_parts(counts, value)
+    x, y = _standardised(score, "score"), _standardised(truth, "truth")
+    rows = np.maximum(score.draws.totals, 1)
+    products = (x.values * y.values) @ score.draws.wide() - x.sums * y.sums / rows
+    found = ratio(products, np.sqrt(x.spreads * y.spreads))
+    # Where a column hardly varies about its mean, the subtraction leaves noise.
+    poor = (x.spreads < WELL_SPREAD * x.squares) | (y.spreads < WELL_SPREAD * y.squares)
+    poor |= (x.squares == 0) | (y.squares == 0)
+    if poor.any():
+        found[poor] = _careful_pearson(score.values, truth.values, score.draws.wide()[:, poor].T)
+    return found
 
 
 @metric(columns=2)
-def weighted_kendall(score: Floats, truth: Floats, *, counts: Counts) -> Floats:
+def weighted_kendall(score: Column, truth: Column) -> Floats:
     """Vigna's weighted tau, which minds the head of the ranking more than its tail.
 
     A pair weighs 1/rank_i + 1/rank_j, ranks from 1 for the highest value. The ranks are taken once
@@ -124,118 +89,137 @@ def weighted_kendall(score: Floats, truth: Floats, *, counts: Counts) -> Floats:
     of a row in a resample hold consecutive ranks.
     Source: S. Vigna, A weighted correlation index for rankings with ties, WWW 2015.
     """
-    x, y = Ordering.of(score), Ordering.of(truth)
-    rankings = (np.lexsort((y.codes, x.codes))[::-1], np.lexsort((x.codes, y.codes))[::-1])
-    largest = int(totals(counts).max(initial=1))
-    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, largest + 1))])
-
-    def value(part: Counts) -> Floats:
-        above, below = np.zeros((2, len(part))), np.empty((2, len(part)))
-        by_row = np.empty((2, len(score), len(part)))
-        for few in parts(part):
-            untied_x, untied_y = _untied(x, part[few]), _untied(y, part[few])
-            for number, ranking in enumerate(rankings):
-                weights = _rank_weights(ranking, harmonic, part[few])
-                pairs_x = np.einsum("rn,rn->r", weights, untied_x)
-                pairs_y = np.einsum("rn,rn->r", weights, untied_y)
-                below[number, few] = np.sqrt(pairs_x * pairs_y)
-                by_row[number][:, few] = weights.T
-        for pairs in sign_sums(x, y, part):
-            if pairs.signed is not None:
-                for number in range(2):
-                    taken = by_row[number].take(pairs.rows, axis=0)
-                    above[number] += np.einsum("br,br->r", taken, pairs.signed)
-        both: Floats = ratio(above, below).mean(axis=0)
-        return both
-
-    return in_parts(counts, value, cells=PAIR_CELLS // 8)
+    x, y = score.ordering().codes, truth.ordering().codes
+    taus = []
+    for ranking in (np.lexsort((y, x))[::-1], np.lexsort((x, y))[::-1]):
+        weights = _rank_weights(ranking, score.draws)
+        pairs = dot(weights, score.untied()) * dot(weights, truth.untied())
+        taus.append(ratio(dot(weights, sign_sums(score, truth)), np.sqrt(pairs)))
+    both: Floats = np.mean(taus, axis=0)
+    return both
 
 
 @metric(columns=2)
-def kendall_top(score: Floats, truth: Floats, fraction: float = 0.1, *, counts: Counts) -> Floats:
+def kendall_top(score: Column, truth: Column, fraction: float = 0.1) -> Floats:
     """Kendall's tau-b among the truly best: rows with truth at or above its quantile.
 
     The quantile, 1 - fraction by numpy's linear interpolation, is found anew in each resample.
     The truth must be finite, and the fraction between 0 and 1, else ValueError.
     """
-    best, kept = _truly_best(truth, fraction, counts)
-    return kendall(score[best], truth[best], counts=kept)
+    return kendall(*_among_best(score, truth, fraction))
 
 
 @metric(columns=2)
-def spearman_top(score: Floats, truth: Floats, fraction: float = 0.1, *, counts: Counts) -> Floats:
+def spearman_top(score: Column, truth: Column, fraction: float = 0.1) -> Floats:
     """Spearman's rho among the truly best, chosen as in `kendall_top`."""
-    best, kept = _truly_best(truth, fraction, counts)
-    return spearman(score[best], truth[best], counts=kept)
+    return spearman(*_among_best(score, truth, fraction))
 
 
-def _midranks(ordering: Ordering, part: Counts) -> tuple[Floats, Floats]:
-    """Mid-ranks less their mean, doubled: `r x n` whole numbers, and 3 times their squares' sum."""
-    groups = ordering.groups(part)
-    after = np.cumsum(groups, axis=1)
-    rows = after[:, -1].copy()
-    squares = rows**3 - np.einsum("rg,rg,rg->r", groups, groups, groups)
-    # A group at ranks before + 1 .. after has the mid-rank (before + after + 1) / 2.
-    after *= 2
-    after -= groups
-    after -= rows[:, None]
-    return after.take(ordering.codes, axis=1), squares
+def _rho(x: Column, y: Column) -> Floats:
+    def find() -> Floats:
+        above = 3 * dot(x.ranks(), y.weighted_ranks())
+        # sum_i w_i ranks_i^2 is a third of rows^3 - (the sum of groups^3).
+        squares_x, squares_y = (one.draws.totals**3 - one.power_sums(3) for one in (x, y))
+        return np.clip(ratio(above, np.sqrt(squares_x * squares_y)), -1, 1)
+
+    return x.once(("rho", y), find)
 
 
-def _rho(x: tuple[Floats, Floats], y: tuple[Floats, Floats], part: Counts) -> Floats:
-    (ranks_x, squares_x), (ranks_y, squares_y) = x, y
-    above = 3 * np.einsum("rn,rn,rn->r", part, ranks_x, ranks_y)
-    return np.clip(ratio(above, np.sqrt(squares_x * squares_y)), -1, 1)
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """A column less its mean, in units of its largest magnitude, and what resamples have of it."""
+
+    values: Floats
+    """`n` values."""
+    sums: Floats
+    """The sums over resamples, shape `r`."""
+    squares: Floats
+    """The sums of squares, shape `r`."""
+    spreads: Floats
+    """The sums of squares about the mean of each resample, shape `r`."""
 
 
-def _scaled(column: Floats) -> Floats:
-    """The column over its largest magnitude, so that squares cannot overflow."""
-    largest = np.abs(column).max()
-    return column / largest if largest > 0 else column
+def _standardised(column: Column, name: str) -> _Moments:
+    def find() -> _Moments:
+        values = _scaled(finite(column.values, name))
+        values = values - values.mean()
+        sums, squares = np.stack([values, values**2]) @ column.draws.wide()
+        spreads = np.maximum(squares - sums**2 / np.maximum(column.draws.totals, 1), 0)
+        return _Moments(values, sums, squares, spreads)
+
+    return column.once("moments", find)
 
 
-def _varied(column: Floats, part: Counts) -> Bools:
-    """Which of `r` resamples hold two different values of the column."""
-    drawn = part > 0
-    some_value = column[drawn.argmax(axis=1)]
-    varied: Bools = (drawn & (column != some_value[:, None])).any(axis=1)
+def _careful_pearson(score: Floats, truth: Floats, counts: Floats) -> Floats:
+    """Pearson's correlation about the mean of each resample, by `r x n` counts."""
+    x, y = _scaled(score), _scaled(truth)
+    rows = np.maximum(counts.sum(axis=1), 1)
+    dx = x - (counts @ x / rows)[:, None]
+    dy = y - (counts @ y / rows)[:, None]
+    above = np.einsum("rn,rn,rn->r", counts, dx, dy)
+    spread_x = np.sqrt(np.einsum("rn,rn,rn->r", counts, dx, dx))
+    spread_y = np.sqrt(np.einsum("rn,rn,rn->r", counts, dy, dy))
+    varied = _varied(x, counts) & _varied(y, counts)
+    return ratio(above, np.where(varied, spread_x * spread_y, 0.0))
+
+
+def _scaled(values: Floats) -> Floats:
+    """The values over their largest magnitude, so that squares cannot overflow."""
+    largest = np.abs(values).max()
+    return values / largest if largest > 0 else values
+
+
+def _varied(values: Floats, counts: Floats) -> Bools:
+    """Which of `r` resamples hold two different values."""
+    drawn = counts > 0
+    some_value = values[drawn.argmax(axis=1)]
+    varied: Bools = (drawn & (values != some_value[:, None])).any(axis=1)
     return varied
 
 
-def _untied(ordering: Ordering, part: Counts) -> Floats:
-    """For each row, how many rows of the resample differ from it in the column, `r x n`."""
-    groups: Floats = totals(part)[:, None] - ordering.groups(part)
-    return groups.take(ordering.codes, axis=1)
+def _rank_weights(ranking: Indices, draws: Draws) -> Floats:
+    """For each row, the sum of 1 / rank over its copies, `n x r`; `ranking` is best first."""
+    harmonic = draws.once("harmonic", lambda: _harmonic(int(draws.totals.max(initial=1))))
+    sums = harmonic.take(cumulated(draws.lanes.take(ranking, axis=0)).astype(np.intp))
+    weights = np.empty_like(sums)
+    weights[ranking] = steps(sums)
+    return weights
 
 
-def _rank_weights(ranking: Indices, harmonic: Floats, part: Counts) -> Floats:
-    """For each row, the sum of 1 / rank over its copies, `r x n`; `ranking` is best first."""
-    last = np.cumsum(part.take(ranking, axis=1).astype(np.intp), axis=1)
-    weights = np.diff(harmonic.take(last), axis=1, prepend=0.0)
-    place = np.empty_like(ranking)
-    place[ranking] = np.arange(len(ranking))
-    return weights.take(place, axis=1)
+def _harmonic(largest: int) -> Floats:
+    """The sums of 1 / rank over the first ranks, from none to `largest` of them."""
+    return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, largest + 1))])
 
 
-def _truly_best(truth: Floats, fraction: float, counts: Counts) -> tuple[Bools, Counts]:
-    """Which rows are among the best of any resample, and the counts of those, else 0."""
+def _among_best(score: Column, truth: Column, fraction: float) -> tuple[Column, Column]:
+    """Both columns, cut down to the rows among the best of any resample, drawn where they are."""
+    best, kept = truth.once(("best", fraction), lambda: _truly_best(truth, fraction))
+    cut = score.once(
+        ("among best", truth, fraction), lambda: Column(score.values[best], kept.draws)
+    )
+    return cut, kept
+
+
+def _truly_best(truth: Column, fraction: float) -> tuple[Bools, Column]:
+    """Which rows are among the best of any resample, and their truth; elsewhere they count 0."""
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
-    ordering = Ordering.of(finite(truth, "truth"))
-    values = truth[ordering.rows[ordering.starts]]
-    bound = in_parts(counts, lambda part: _quantile(ordering, values, 1 - fraction, part))
-    best = truth >= (bound.min() if bound.size else -np.inf)
-    return best, counts[:, best] * (truth[best] >= bound[:, None])
+    values = finite(truth.values, "truth")
+    bound = _quantile(truth, 1 - fraction)
+    best = values >= bound.min()
+    lanes = truth.draws.lanes[best] * (values[best, None] >= bound)
+    kept = Draws(lanes, lanes.sum(axis=0, dtype=np.float64))
+    return best, Column(values[best], kept)
 
 
-def _quantile(ordering: Ordering, values: Floats, level: float, part: Counts) -> Floats:
+def _quantile(column: Column, level: float) -> Floats:
     """The linearly interpolated quantile of each resample, to the last bit as numpy has it."""
-    after = np.cumsum(ordering.groups(part), axis=1)
-    last = np.maximum(after[:, -1] - 1, 0)
+    values = column.values[column.ordering().rows[column.ordering().starts]]
+    last = np.maximum(column.draws.totals - 1, 0)
     position = last * level
     below = np.floor(position)
     low, high = (
-        values[np.minimum((after <= rank[:, None]).sum(axis=1), len(values) - 1)]
+        values[np.minimum((column.after() <= rank).sum(axis=0), len(values) - 1)]
         for rank in (below, np.minimum(below + 1, last))
     )
     share, step = position - below, high - low

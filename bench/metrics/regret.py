@@ -11,33 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics._counts import (
-    Counts,
-    Floats,
-    Metric,
-    Ordering,
-    finite,
-    in_parts,
-    metric,
-    ratio,
-    totals,
-)
+from bench.metrics._counts import Metric, finite, metric, ratio
 from bench.metrics.bootstrap import estimate, resample
-from bench.metrics.top import HEAD_CELLS, Ties, best_of_top_k, kth_best
+from bench.metrics.draws import Column, Floats
+from bench.metrics.top import Ties, best_of_top_k, kth_best
 
 
 @metric(columns=2)
-def regret_at_k(
-    score: Floats, truth: Floats, k: float, ties: Ties = "expected", *, counts: Counts
-) -> Floats:
+def regret_at_k(score: Column, truth: Column, k: float, ties: Ties = "expected") -> Floats:
     """The best truth among the rows less that among the k highest-scored; at least 0.
 
     `k` and `ties` are those of `bench.metrics.top.best_of_top_k`.
     """
-    found = best_of_top_k(score, truth, k, ties, counts=counts)
-    first = np.ones(len(counts), dtype=np.intp)
-    best = in_parts(counts, lambda part: kth_best(truth, part, first[: len(part)]), HEAD_CELLS)
-    return best - found
+    regret: Floats = kth_best(truth, 1) - best_of_top_k(score, truth, k, ties)
+    return regret
 
 
 def running_best(trace: ArrayLike) -> Floats:
@@ -53,31 +40,25 @@ def anytime_regret(validation_trace: ArrayLike, optimum: float) -> Floats:
 
 
 @metric(columns=1)
-def mean(values: Floats, *, counts: Counts) -> Floats:
+def mean(values: Column) -> Floats:
     """The mean of finite values."""
-    weights = finite(values, "values")
-    return ratio(np.einsum("rn,n->r", counts, weights), totals(counts))
+    return ratio(finite(values.values, "values") @ values.draws.wide(), values.draws.totals)
 
 
 @metric(columns=1)
-def interquartile_mean(values: Floats, *, counts: Counts) -> Floats:
+def interquartile_mean(values: Column) -> Floats:
     """The mean of the middle half: of m finite values, floor(m / 4) at each end are left out.
 
     As scipy.stats.trim_mean(values, 0.25); advised for few seeds by Agarwal et al., NeurIPS 2021.
     """
-    ordering = Ordering.of(finite(values, "values"))
-    ascending = values[ordering.rows[ordering.starts]]
-
-    def value(part: Counts) -> Floats:
-        groups = ordering.groups(part)
-        after = np.cumsum(groups, axis=1)
-        rows = after[:, -1:]
-        cut = np.floor(rows / 4)
-        kept = np.minimum(after, rows - cut) - np.maximum(after - groups, cut)
-        kept = np.maximum(kept, 0)
-        return ratio(kept @ ascending, kept.sum(axis=1))
-
-    return in_parts(counts, value)
+    order = values.ordering()
+    ascending = finite(values.values, "values")[order.rows[order.starts]]
+    rows = values.draws.totals
+    cut = np.floor(rows / 4)
+    kept = np.minimum(values.after(), rows - cut)
+    kept -= np.maximum(values.after() - values.groups(), cut)
+    np.maximum(kept, 0, out=kept)
+    return ratio(ascending @ kept, kept.sum(axis=0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.base import Floats, Record
+from bench.base import Bools, Floats, Record
 from bench.metrics.bootstrap import resample
-from bench.metrics.compare import holm, noise_ceiling, paired
+from bench.metrics.compare import holm, noise_ceiling, summarise
 from bench.metrics.rank import kendall
 from bench.reports.sample import REFERENCE, Sample, defined
 
@@ -27,10 +27,11 @@ def compare(task: str, data: Sample, reference: str = REFERENCE) -> list[Record]
     if reference not in data.scores:
         return []
     records = []
+    taus = _Taus(data)
     for name in data.scores:
         if name != reference:
             record: Record = {"task": task, "proxy": name, "reference": reference}
-            records.append(record | _difference(data, name, reference))
+            records.append(record | taus.difference(name, reference))
     for record, p in zip(records, holm([r["p"] for r in records]), strict=True):
         record["p_holm"] = float(p)
     return [defined(record) for record in records]
@@ -53,19 +54,35 @@ def lead(task: str, data: Sample) -> list[Record]:
         return []
     best, second = ranked[:2]
     names: Record = {"task": task, "best": best, "runner_up": second}
-    return [defined(names | _difference(data, best, second))]
+    return [defined(names | _Taus(data).difference(best, second))]
 
 
-def _difference(data: Sample, name: str, other: str) -> Record:
-    """Kendall's tau of one proxy less that of another, on the rows both are recorded for."""
-    both = ~np.isnan(data.scores[name]) & ~np.isnan(data.scores[other])
-    record: Record = {"n": int(both.sum())}
-    if record["n"] < 2:
-        return record | dict.fromkeys(("difference", "low", "high", "p"), float("nan"))
-    one, two = data.scores[name][both], data.scores[other][both]
-    found = paired(kendall, one, two, data.truth[both], data.counts[:, both])
-    record |= {"difference": found.difference, "low": found.low, "high": found.high}
-    return record | {"p": found.p_value}
+class _Taus:
+    """Kendall's tau of proxies, in the table and in each resample; each is computed once."""
+
+    def __init__(self, data: Sample) -> None:
+        self._data = data
+        self._known: dict[tuple[str, bytes], tuple[float, Floats]] = {}
+
+    def difference(self, name: str, other: str) -> Record:
+        """The tau of one proxy less that of another, on the rows both are recorded for."""
+        scores = self._data.scores
+        both = ~np.isnan(scores[name]) & ~np.isnan(scores[other])
+        record: Record = {"n": int(both.sum())}
+        if record["n"] < 2:
+            return record | dict.fromkeys(("difference", "low", "high", "p"), float("nan"))
+        (one, one_drawn), (two, two_drawn) = self._tau(name, both), self._tau(other, both)
+        found = summarise(one - two, one_drawn - two_drawn)
+        record |= {"difference": found.difference, "low": found.low, "high": found.high}
+        return record | {"p": found.p_value}
+
+    def _tau(self, name: str, rows: Bools) -> tuple[float, Floats]:
+        key = (name, rows.tobytes())
+        if key not in self._known:
+            columns = self._data.scores[name][rows], self._data.truth[rows]
+            drawn = kendall(*columns, counts=self._data.counts[:, rows])
+            self._known[key] = kendall(*columns), drawn
+        return self._known[key]
 
 
 def ceiling(

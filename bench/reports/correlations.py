@@ -18,14 +18,15 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from bench.base import Bools, Floats, Record
 from bench.metrics.bootstrap import interval
+from bench.metrics.draws import Column, Draws
 from bench.metrics.rank import (
     kendall,
     kendall_top,
@@ -74,49 +75,65 @@ _MEASURES = (
 _IN_SOURCE_UNITS = ("best_of_10", "best_of_10_expected")
 
 
-@dataclass(frozen=True, eq=False)
+_CELLS = 1 << 21
+"""Counts that one thread works on at once, `r x n`; it then holds about 300 MiB at the most."""
+
+
 class _Rows:
-    """Some of a task's `n` rows, with the part of its resamples that falls on them."""
+    """Some of a task's `n` rows in `r` resamples, with the columns that its proxies share."""
 
-    chosen: Bools
-    counts: Counts
-    sizes: NDArray[np.int64]
+    def __init__(self, data: Sample, counts: Counts, mask: bytes) -> None:
+        self.chosen = np.frombuffer(mask, dtype=bool)
+        self._counts = counts if self.chosen.all() else counts[:, self.chosen]
+        self._sizes = self._counts.sum(axis=1, dtype=np.int64)
+        self._data = data
+        self._draws: dict[int, Draws] = {}
+        self._columns: dict[tuple[str, Draws], Column] = {}
 
-    @classmethod
-    def of(cls, data: Sample, chosen: Bools) -> _Rows:
-        """Cut the task's resamples down to the chosen rows."""
-        counts = data.counts if chosen.all() else data.counts[:, chosen]
-        return cls(chosen, counts, counts.sum(axis=1, dtype=np.int64))
+    def enough(self, rows: int) -> Bools:
+        """Which of `r` resamples hold so many rows; none if these are not so many."""
+        enough: Bools = (self._sizes >= rows) & (self._counts.shape[1] >= rows)
+        return enough
+
+    def draws(self, enough: Bools) -> Draws:
+        """The resamples that hold enough rows; as many are always the same."""
+        number = int(enough.sum())
+        if number not in self._draws:
+            self._draws[number] = Draws.of(self._counts if enough.all() else self._counts[enough])
+        return self._draws[number]
+
+    def column(self, name: str, draws: Draws) -> Column:
+        """The truth, or the scores given which partial correlations are taken."""
+        if (name, draws) not in self._columns:
+            values = getattr(self._data, name)[self.chosen]
+            self._columns[name, draws] = draws.column(values)
+        return self._columns[name, draws]
 
 
 @dataclass(frozen=True, eq=False)
 class _Support:
-    """A proxy's columns on some rows, and the estimates already made of them."""
+    """A proxy's score on some rows."""
 
     rows: _Rows
-    columns: Mapping[str, Floats]
-    known: dict[tuple[Any, ...], tuple[float, float, float]] = field(default_factory=dict)
+    score: Floats
+    drawn: dict[Draws, Column] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, rows: _Rows, **columns: Floats) -> _Support:
-        """Cut columns of `n` rows down to the rows wanted."""
-        return cls(rows, {name: values[rows.chosen] for name, values in columns.items()})
+    def values(self, measure: _Measure) -> Floats:
+        """A metric in each of `r` resamples; NaN where there are too few rows."""
+        enough = self.rows.enough(measure.rows)
+        found = np.full(len(enough), np.nan)
+        if enough.any():
+            draws = self.rows.draws(enough)
+            columns = [self._column(name, draws) for name in measure.columns]
+            found[enough] = measure.metric(*columns, *measure.options)
+        return found
 
-    def estimate(self, measure: _Measure) -> tuple[float, float, float]:
-        """A metric's value and the ends of its interval; NaN where there are too few rows."""
-        key = (measure.metric, measure.options)
-        if key not in self.known:
-            self.known[key] = self._estimate(measure)
-        return self.known[key]
-
-    def _estimate(self, measure: _Measure) -> tuple[float, float, float]:
-        columns = [self.columns[name] for name in measure.columns]
-        if columns[0].size < measure.rows:
-            return np.nan, np.nan, np.nan
-        enough = self.rows.sizes >= measure.rows
-        counts = self.rows.counts if enough.all() else self.rows.counts[enough]
-        drawn = measure.metric(*columns, *measure.options, counts=counts)
-        return measure.metric(*columns, *measure.options), *interval(drawn)
+    def _column(self, name: str, draws: Draws) -> Column:
+        if name != "score":
+            return self.rows.column(name, draws)
+        if draws not in self.drawn:
+            self.drawn[draws] = draws.column(self.score[self.rows.chosen])
+        return self.drawn[draws]
 
 
 def correlate(
@@ -142,56 +159,70 @@ def correlate(
 def correlate_sample(task: str, data: Sample, *, threads: int | None = None) -> list[Record]:
     """Measure every proxy of a task, failures last and on the common support.
 
-    Proxies are shared out over threads, one for every core unless told otherwise.
+    Resamples are shared out over threads, one for every core unless told otherwise, and all proxies
+    are measured on the same few at a time: they share what is found out about the truth.
 
     Returns:
         A record a proxy, in the order of the scores: task, proxy, n (architectures for which it
         is recorded), n_failed, n_common, then every metric with its `_low` and `_high`; None
         where undefined. `partial_spearman` is given the reference proxy.
     """
-    common = _Rows.of(data, data.common())
+    common = data.common()
+    # The plain value is that of a first resample in which every row stands once.
+    counts = np.concatenate([np.ones_like(data.counts, shape=(1, data.truth.size)), data.counts])
+    # As many parts whatever the threads, as sums depend on it; an even number, as cores often are.
+    number = 2 * max(1, -(-counts.size // (2 * _CELLS)))
     # Each matrix product by one thread: shared out over all cores, they wait for one another, and
     # their sums depend on how many cores there are.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        return list(pool.map(lambda name: _record(task, data, name, common), data.scores))
+        parts = pool.map(partial(_values, data, common), np.array_split(counts, number))
+        values = np.concatenate(list(parts), axis=-1)
+    return [
+        _record(task, data, name, common, of_one)
+        for name, of_one in zip(data.scores, values, strict=True)
+    ]
 
 
-def _record(task: str, data: Sample, name: str, common: _Rows) -> Record:
+def _values(data: Sample, common: Bools, counts: Counts) -> Floats:
+    """Every one of `m` metrics of `p` proxies in each of `r` resamples, `p x m x r`."""
+    # Proxies are mostly recorded for the same rows; the fewest that one proxy needs are kept.
+    rows_of = lru_cache(maxsize=3)(partial(_Rows, data, counts))
+    values = np.full((len(data.scores), len(_MEASURES), len(counts)), np.nan)
+    for score, of_one in zip(data.scores.items(), values, strict=True):
+        masks = {name: mask.tobytes() for name, mask in _masks(data, *score, common).items()}
+        supports = {mask: _Support(rows_of(mask), score[1]) for mask in masks.values()}
+        for place, measure in enumerate(_MEASURES):
+            if measure.support in masks:
+                of_one[place] = supports[masks[measure.support]].values(measure)
+    return values
+
+
+def _masks(data: Sample, name: str, score: Floats, common: Bools) -> dict[str, Bools]:
+    """The rows that a proxy's metrics are taken on, by the names that measures use."""
+    recorded = ~np.isnan(score)
+    masks = {"recorded": recorded, "common": common}
+    if data.truth.size and data.truth.min() >= 0:
+        masks["gains"] = recorded
+    if data.given is not None and name != REFERENCE:
+        masks["given"] = recorded & ~np.isnan(data.given)
+    return masks
+
+
+def _record(task: str, data: Sample, name: str, common: Bools, values: Floats) -> Record:
+    """The record of a proxy, by its `m` metrics in the table and in each resample, `m x (1+r)`."""
     score = data.scores[name]
     record: Record = {"task": task, "proxy": name, "n": int((~np.isnan(score)).sum())}
     record["n_failed"] = int(np.isneginf(score).sum())
-    record["n_common"] = int(common.chosen.sum())
-    supports = _supports(data, name, common)
-    for measure in _MEASURES:
-        record |= _entry(measure, supports, data.sign)
+    record["n_common"] = int(common.sum())
+    for measure, drawn in zip(_MEASURES, values, strict=True):
+        record |= _entry(measure.name, drawn, data.sign)
     return record
 
 
-def _supports(data: Sample, name: str, common: _Rows) -> dict[str, _Support]:
-    """The rows that a proxy's metrics are taken on, by the names that measures use."""
-    score, truth = data.scores[name], data.truth
-    recorded = ~np.isnan(score)
-    rows = common if (recorded == common.chosen).all() else _Rows.of(data, recorded)
-    supports = {"recorded": _Support.of(rows, score=score, truth=truth)}
-    supports["common"] = (
-        supports["recorded"] if rows is common else _Support.of(common, score=score, truth=truth)
-    )
-    if truth.size and truth.min() >= 0:
-        supports["gains"] = supports["recorded"]
-    if data.given is not None and name != REFERENCE:
-        both = recorded & ~np.isnan(data.given)
-        rows = rows if (both == recorded).all() else _Rows.of(data, both)
-        supports["given"] = _Support.of(rows, score=score, truth=truth, given=data.given)
-    return supports
-
-
-def _entry(measure: _Measure, supports: Mapping[str, _Support], sign: float) -> Record:
+def _entry(name: str, drawn: Floats, sign: float) -> Record:
     """The three fields of a metric; None where it is undefined or its support does not exist."""
-    value = low = high = float("nan")
-    if measure.support in supports:
-        value, low, high = supports[measure.support].estimate(measure)
-    if measure.name in _IN_SOURCE_UNITS:
+    value, (low, high) = float(drawn[0]), interval(drawn[1:])
+    if name in _IN_SOURCE_UNITS:
         value, low, high = (sign * number for number in (value, low, high))
         low, high = min(low, high), max(low, high)
-    name = measure.name
     return defined({name: value, f"{name}_low": low, f"{name}_high": high})

@@ -8,6 +8,7 @@ counts. Every attachment is checked against the SHA-256 its row states.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ _SHARED_FIELDS = (
 )
 _SCORE_FIELDS = ("space", "dataset", "metric", "maximise", "truth", "proxies", "file", "sha256")
 _SEARCH_FIELDS = ("searcher", "budget", "queries", "seconds", "validation", "regret")
+_COMMIT = r"\w[\w.+-]*"
+"""What a commit is called; a report's folder is called the same."""
 _KEY = ("kind", "run", "task", "searcher", "budget", "seed")
 
 
@@ -151,6 +154,8 @@ def _check_row(row: Any, where: str) -> None:
     wanted = list(_SHARED_FIELDS)
     if row.get("status") == "ok" and row.get("kind") in ("score", "search"):
         wanted += _SCORE_FIELDS if row["kind"] == "score" else _SEARCH_FIELDS
+    if not re.fullmatch(_COMMIT, str(row.get("commit", "none"))):
+        raise DataError(f"expected the name of a commit in {where}; got {row['commit']!r}")
     missing = [name for name in wanted if name not in row]
     if missing:
         raise DataError(

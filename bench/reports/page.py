@@ -56,6 +56,20 @@ def page(
     return "\n".join(parts)
 
 
+def index(studies: Sequence[Study], command: str) -> str:
+    """The page of a study's folder: what was reported at which commit, and where that lies."""
+    parts = [f"# {studies[0].name}\n", f"Made by `{command}`; do not edit. One report a commit:\n"]
+    for study in studies:
+        counts = _counts(study)
+        parts.append(f"- [`{study.commit}`]({study.commit}/README.md): {counts}.")
+    return "\n".join(parts) + "\n"
+
+
+def _counts(study: Study) -> str:
+    counts = f"{len(study.score_sets):,} tasks with scores, {len(study.searches):,} searches"
+    return f"{counts}, {len(study.failed):,} failed runs"
+
+
 def _head(study: Study, command: str) -> str:
     lines = [f"# {study.name}\n"]
     lines.append(
@@ -65,8 +79,7 @@ def _head(study: Study, command: str) -> str:
     for folder, facts in study.provenance.items():
         known = f": `{json.dumps(facts, sort_keys=True)}`" if facts else ""
         lines.append(f"- `{folder}`{known}")
-    counts = f"{len(study.score_sets)} tasks with scores, {len(study.searches):,} searches"
-    lines.append(f"\n{counts}, {len(study.failed):,} failed runs.\n")
+    lines.append(f"\n{_counts(study)}.\n")
     return "\n".join(lines)
 
 

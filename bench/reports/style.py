@@ -9,18 +9,23 @@ from its defaults, so that a user's own settings change nothing.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 COLUMN_INCHES = 3.35
 PAGE_INCHES = 6.9
 DOTS_PER_INCH = 300
 SMALLEST_POINTS = 7.0
+TITLE_POINTS = 7.5
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -30,12 +35,14 @@ GREY, PALE = "#767676", "#E8E8E8"
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">", "h")
+_FONT = "DejaVu Sans"  # comes with matplotlib, so it is there on every machine
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _SETTINGS: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is there on every machine
+    "font.family": _FONT,
     "font.size": SMALLEST_POINTS,
-    "axes.titlesize": SMALLEST_POINTS + 0.5,
-    "axes.labelsize": SMALLEST_POINTS + 0.5,
+    "axes.titlesize": TITLE_POINTS,
+    "axes.labelsize": TITLE_POINTS,
     "xtick.labelsize": SMALLEST_POINTS,
     "ytick.labelsize": SMALLEST_POINTS,
     "legend.fontsize": SMALLEST_POINTS,
@@ -96,6 +103,47 @@ def series_style(index: int) -> dict[str, Any]:
     }
 
 
+def paired_style(index: int, *, dashed: bool) -> dict[str, Any]:
+    """As `series_style`, but colour and marker alone tell lines apart: 7 x 11 before they repeat.
+
+    So that the dash can say something else.
+    """
+    return series_style(index) | {"linestyle": _DASHES[1] if dashed else _DASHES[0]}
+
+
+@cache
+def text_inches(text: str, points: float = SMALLEST_POINTS) -> float:
+    """How wide a line of text is drawn."""
+    if not text:
+        return 0.0
+    font = FontProperties(family=_FONT, size=points)
+    return float(TextPath((0, 0), text, prop=font).get_extents().width) / 72
+
+
+def shortened(text: str, most: int) -> str:
+    """At most that many characters (five or more), without those in the middle.
+
+    >>> shortened("my.py:Climber,patience=5", 12)
+    'my.py…ence=5'
+    """
+    most = max(most, 5)
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2
+    return f"{text[:head]}\N{HORIZONTAL ELLIPSIS}{text[len(text) - (most - 1 - head) :]}"
+
+
+def fitted(text: str, inches: float, points: float = SMALLEST_POINTS) -> str:
+    """The text, its middle left out as far as it takes to be no wider than that."""
+    width = text_inches(text, points)
+    if width <= inches:
+        return text
+    most = round(len(text) * inches / width) + 2
+    while most > 5 and text_inches(shortened(text, most), points) > inches:
+        most -= 1
+    return shortened(text, most)
+
+
 def metric_label(metric: str) -> str:
     """A metric's name with its unit, as an axis says it.
 
@@ -106,6 +154,64 @@ def metric_label(metric: str) -> str:
         if metric.endswith(ending):
             return f"{metric.removesuffix(ending).replace('_', ' ')} ({unit})"
     return metric.replace("_", " ")
+
+
+def regret_label(metric: str | None) -> str:
+    """What a regret in a metric is, with its unit; None for tasks of several metrics.
+
+    >>> regret_label("accuracy_percent")
+    'validation regret, accuracy (percentage points)'
+    """
+    if metric is None:
+        return "validation regret, metric of the task"
+    if metric.endswith("_percent"):
+        name = metric.removesuffix("_percent").replace("_", " ")
+        return f"validation regret, {name} (percentage points)"
+    return f"validation regret, {metric_label(metric)}"
+
+
+def plain_number(value: float, full: float = 1e5) -> str:
+    """A number as an axis shows it: in full below `full` and above 10 / `full`, else by powers.
+
+    No digit is smaller than the text around it, as it would be in mathematical typesetting.
+
+    >>> [plain_number(x) for x in (0.05, 1000.0, -1e5, 2e-7)]
+    ['0.05', '1,000', '−10⁵', '2×10⁻⁷']
+    """
+    if value == 0 or 10 / full <= abs(value) < full:
+        return f"{value:,.10g}".replace("-", "\N{MINUS SIGN}") if value else "0"
+    return _scientific(value, 9)
+
+
+def axis_texts(ticks: Sequence[float]) -> list[str]:
+    """The texts of evenly spaced round ticks, with as many digits as tell them apart.
+
+    >>> axis_texts([0.0, 50000.0, 100000.0]), axis_texts([-32.02, -32.01, -32.0])
+    (['0', '5×10⁴', '10⁵'], ['−32.02', '−32.01', '−32.00'])
+    """
+    largest = max(map(abs, ticks), default=0.0)
+    step = min(map(abs, np.diff(ticks)), default=largest)
+    if not largest or not step:
+        return [plain_number(tick) for tick in ticks]
+    finest = int(np.floor(np.log10(step) + 1e-9))
+    if 1e-3 <= largest < 1e5:
+        digits = max(-finest, 0)
+        return [f"{tick:,.{digits}f}".replace("-", "\N{MINUS SIGN}") for tick in ticks]
+    small = step / 1e6
+    texts = []
+    for tick in ticks:
+        digits = 0 if abs(tick) < small else max(int(np.floor(np.log10(abs(tick)))) - finest, 0)
+        texts.append("0" if abs(tick) < small else _scientific(tick, digits))
+    return texts
+
+
+def _scientific(value: float, digits: int) -> str:
+    mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    power = f"10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    lead = {"1": "", "-1": "-"}.get(mantissa, f"{mantissa}×")
+    return f"{lead}{power}".replace("-", "\N{MINUS SIGN}")
 
 
 def short_number(value: float, digits: int = 2) -> str:

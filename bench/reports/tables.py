@@ -33,15 +33,22 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"''",
     _MINUS: "$-$",
     _NOTHING: "---",
     "±": r"$\pm$",
     "×": r"$\times$",
+    "\N{EN DASH}": "--",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
+    "\N{LEFT SINGLE QUOTATION MARK}": "`",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": "``",
+    "\N{RIGHT DOUBLE QUOTATION MARK}": "''",
     "τ": r"$\tau$",
     "ρ": r"$\rho$",
 }
-_LATEX_PATTERN = re.compile("|".join(re.escape(character) for character in _LATEX))
+# Printable ASCII, and letters that LaTeX knows in its oldest font encoding without a package.
+_LATEX_PLAIN = re.compile(r"[ -~À-ÏÑ-ÖØ-Ýß-ïñ-öø-ýÿ]")
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,10 @@ def _markdown(text: str) -> str:
 def latex_text(table: Table) -> str:
     """A table for LaTeX with the package booktabs, as wide as the page in a two-column paper."""
     shape = "".join("l" if i < table.numeric else "r" for i in range(len(table.columns)))
-    lines = [r"\begin{table*}", r"\centering", rf"\caption{{{latex_escape(table.caption)}}}"]
-    lines += [rf"\label{{tab:{table.label}}}", rf"\begin{{tabular}}{{{shape}}}", r"\toprule"]
+    label = re.sub(r"[^A-Za-z0-9:/.-]", "-", table.label)
+    lines = [r"\begin{table*}", r"\centering\footnotesize\setlength{\tabcolsep}{4pt}"]
+    lines += [rf"\caption{{{latex_escape(table.caption)}}}", rf"\label{{tab:{label}}}"]
+    lines += [rf"\begin{{tabular}}{{{shape}}}", r"\toprule"]
     lines += [_latex_row(map(latex_escape, table.columns)), r"\midrule"]
     for row in table.rows:
         cells = (latex_escape(c.text) for c in row)
@@ -122,12 +131,18 @@ def _latex_row(cells: Iterable[str]) -> str:
 
 
 def latex_escape(text: str) -> str:
-    r"""Text as LaTeX prints it.
+    r"""Text as LaTeX prints it without a package; of a character it lacks, the code point.
 
-    >>> print(latex_escape("epe_nas & 5 %"))
-    epe\_nas \& 5 \%
+    >>> print(latex_escape("epe_nas & 5 % of λ"))
+    epe\_nas \& 5 \% of [U+03BB]
     """
-    return _LATEX_PATTERN.sub(lambda match: _LATEX[match.group()], " ".join(text.split()))
+    return "".join(map(_latex_character, " ".join(text.split())))
+
+
+def _latex_character(character: str) -> str:
+    if character in _LATEX:
+        return _LATEX[character]
+    return character if _LATEX_PLAIN.match(character) else f"[U+{ord(character):04X}]"
 
 
 def number(value: float | None, digits: int) -> str:

@@ -1,28 +1,33 @@
 """Write everything: the tables and figures of every study, and a page that shows them.
 
-`reports/<study>/` holds README.md, tables as CSV, Markdown and LaTeX, and `figures/` as PNG and
-PDF; where results of several commits lie side by side, each has `reports/<study>/<commit>/`.
-Same results, same bytes: draws come from a fixed seed, and no date is written.
+`reports/<study>/README.md` lists the commits that the study has results of, and each has a folder
+`reports/<study>/<commit>/`, which stays where it is however many there are: README.md, tables as
+CSV, Markdown and LaTeX, and `figures/` as PNG and PDF. Same results, same bytes: draws come from a
+fixed seed, and no date is written.
+
+`reports/<study>/written.sha256` says what was written, as `sha256sum -c` reads it. By it the next
+report removes what it no longer writes, and nothing that somebody else put there or changed.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from bench.reports import tables
-from bench.reports.figures.curves import search_curves, top_curves
+from bench.reports._written import replace_files
 from bench.reports.figures.heatmap import heatmaps
 from bench.reports.figures.noise import noise_figure
 from bench.reports.figures.scatter import scatter
+from bench.reports.figures.search import search_curves
+from bench.reports.figures.top import top_curves
 from bench.reports.load import Study, load_studies
 from bench.reports.numbers import Numbers, measure
-from bench.reports.page import Picture, page
+from bench.reports.page import Picture, index, page
 from bench.reports.style import as_bytes, paper_style
-from bench.runs.store import write_whole
 
 SEED = 0
 
@@ -39,7 +44,7 @@ def write_reports(
 
     Args:
         results: The folder that runs wrote to.
-        reports: The folder to write to; files of the same names are replaced.
+        reports: The folder to write to; what an earlier report wrote there is replaced.
         resamples: How many bootstrap resamples stand behind every interval.
         workers: How many processes compute; the files are the same for any number.
         command: What the page says made it.
@@ -51,17 +56,21 @@ def write_reports(
         DataError: There is nothing to report, results are missing, damaged or foreign, or a file
             cannot be written.
     """
-    studies = list(load_studies(results))
-    commits = Counter(study.name for study in studies)
     written = []
-    for study in studies:
-        folder = reports / study.name
-        if commits[study.name] > 1:
-            folder /= study.commit
-        for name, content in _files(study, resamples, workers, command):
-            write_whole(folder / name, content)
-            written.append(folder / name)
+    for name, group in groupby(list(load_studies(results)), key=lambda study: study.name):
+        files = dict(_study_files(list(group), resamples, workers, command))
+        written += replace_files(reports / name, files)
     return written
+
+
+def _study_files(
+    studies: Sequence[Study], resamples: int, workers: int, command: str
+) -> Iterator[tuple[str, bytes]]:
+    """The files of one study at several commits: names relative to its folder, and contents."""
+    yield "README.md", index(studies, command).encode()
+    for study in studies:
+        for name, content in _files(study, resamples, workers, command):
+            yield f"{study.commit}/{name}", content
 
 
 def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator[tuple[str, bytes]]:
@@ -70,7 +79,7 @@ def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator
     pictures = []
     images = {}
     with paper_style():
-        for picture, figure in _figures(study, numbers):
+        for picture, figure in figures_of(study, numbers):
             pictures.append(picture)
             images[picture.png] = as_bytes(figure, "png")
             images[picture.pdf] = as_bytes(figure, "pdf")
@@ -98,18 +107,26 @@ def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator
     yield "README.md", page(study, numbers, shown, pictures, command).encode()
 
 
-def _figures(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, Figure]]:
+def figures_of(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, Figure]]:
     """Every figure that the study has something for."""
     yield from _correlation_figures(study, numbers)
     for unit, lines in numbers.curves.items():
-        metrics = {each.metric for each in study.score_sets}
-        metric = metrics.pop() if len(metrics) == 1 else "metric of the task"
         caption = (
             f"Mean validation regret of the best architecture so far against {unit}, with the "
-            "95 % bootstrap band of the mean over seeds; below 0.1 the axis is linear."
+            "95 % bootstrap band of the mean over seeds. An axis that reaches zero is linear up to "
+            "a tenth of a point or less, and logarithmic from there. Dashed lines are searchers "
+            "that use the proxy named above the panel: to start from, or to rank by."
         )
+        metric = _shared_metric(study, {line.task for line in lines})
         for number, figure in enumerate(search_curves(lines, metric), start=1):
             yield Picture(f"search-{unit}-{number}", "searches", caption), figure
+
+
+def _shared_metric(study: Study, tasks: set[str]) -> str | None:
+    """The metric of tasks as their scores tell it; None where it differs or is not known."""
+    known = {each.task: each.metric for each in study.score_sets}
+    metrics = {known.get(task) for task in tasks}
+    return metrics.pop() if len(metrics) == 1 else None
 
 
 def _correlation_figures(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, Figure]]:
@@ -138,7 +155,8 @@ def _correlation_figures(study: Study, numbers: Numbers) -> Iterator[tuple[Pictu
         if drawn is not None:
             caption = (
                 f"Accuracy against score on {each.task} for the proxies of highest τ; crosses at "
-                "the left margin are architectures whose score failed."
+                "the left margin are architectures whose score failed. Where proxies were recorded "
+                "for architectures of very unlike accuracy, every panel has an axis of its own."
             )
             name = f"scatter-{each.task.replace('/', '-')}"
             yield Picture(name, "correlations", caption), drawn

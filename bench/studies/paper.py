@@ -19,7 +19,7 @@ TIMED = (
 
 def runs() -> Iterator[Run]:
     """Correlations, then 500 seeds by queries, then 500 seeds by simulated seconds."""
-    for task in SCORED:
+    for task in (*SCORED, "nasbench201/cifar10"):
         yield ScoreRun(task, COMPUTED)
     for task, proxy in WARM.items():
         yield from searches([task], warmed(proxy), Budget(queries=300), seeds=500, block=50)

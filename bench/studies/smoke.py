@@ -12,7 +12,6 @@ SCORED = (
     "nasbench201-suite/cifar10",
     "nasbench201-suite/ImageNet16-120",
     "nasbench201/cifar10-valid",
-    "nasbench201/cifar10",
     "nasbench201/cifar100",
     "nasbench201/ImageNet16-120",
     "transnasbench101-suite/class_scene",

@@ -211,8 +211,6 @@ def test_parts_and_types_of_counts_do_not_matter(
     columns = table("ties", rng)[: case.metric.columns]
     counts = draw(150, 7, rng)
     whole = case.metric(*columns, counts=counts, **case.options)
-    for name, module in (("PAIR_CELLS", rank), ("HEAD_CELLS", top), ("HEAD_CELLS", regret)):
-        monkeypatch.setattr(module, name, 2 * 150)
     monkeypatch.setattr("bench.metrics._counts.parts.__defaults__", (2 * 150,))
     in_pairs = case.metric(*columns, counts=counts.astype(np.uint16), **case.options)
     np.testing.assert_allclose(in_pairs, whole, rtol=1e-12, atol=1e-14)

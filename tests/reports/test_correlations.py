@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,11 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from bench.base import Floats, Record
+from bench.metrics.bootstrap import interval
+from bench.metrics.rank import kendall, partial_spearman, pearson, spearman, weighted_kendall
+from bench.metrics.regret import regret_at_k
+from bench.metrics.top import ndcg, tied_at_k
+from bench.reports import correlations
 from bench.reports.correlations import correlate, correlate_sample
 from bench.reports.sample import draw_sample
 
@@ -142,6 +148,42 @@ def test_proxies_share_resamples_and_the_same_seed_gives_the_same(
     assert by_proxy(truth, scores) == by_proxy(truth, scores)
     other = by_proxy(truth, scores, rng=np.random.default_rng(1))
     assert other["a"]["kendall_low"] != by_proxy(truth, scores)["a"]["kendall_low"]
+
+
+def test_every_interval_is_that_of_the_plain_metric(
+    made: tuple[Floats, dict[str, Floats]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth, scores = made
+    scores = scores | {"few": np.where(np.arange(200) // 15 == 4, scores["a"], np.nan)}
+    scores["params"][150:160] = np.nan
+    sample = draw_sample(-truth, scores, rng=np.random.default_rng(4), maximise=False, resamples=30)
+    whole = correlate_sample("a/x", sample, threads=1)
+    monkeypatch.setattr(correlations, "_CELLS", 200 * 4)
+    assert correlate_sample("a/x", sample, threads=1) == correlate_sample("a/x", sample, threads=3)
+    for record, in_parts in zip(whole, correlate_sample("a/x", sample), strict=True):
+        assert in_parts == pytest.approx(record, abs=1e-12)
+        score, y = sample.scores[record["proxy"]], sample.truth
+        recorded = ~np.isnan(score)
+        calls = {
+            "kendall": (kendall, (score, y), recorded, 2),
+            "weighted_kendall": (weighted_kendall, (score, y), recorded, 2),
+            "spearman_common": (spearman, (score, y), sample.common(), 2),
+            "pearson": (pearson, (score, y), sample.common(), 2),
+            "ndcg": (ndcg, (score, y), recorded, 2),
+            "tied_at_10": (partial(tied_at_k, k=10), (score,), recorded, 10),
+            "regret_at_10": (partial(regret_at_k, k=10), (score, y), recorded, 10),
+        }
+        if record["proxy"] != "params":
+            both = recorded & ~np.isnan(scores["params"])
+            columns = (score, y, sample.given)
+            calls["partial_spearman"] = (partial_spearman, columns, both, 2)
+        for name, (metric, columns, rows, least) in calls.items():
+            cut = [column[rows] for column in columns]
+            counts = sample.counts[:, rows]
+            drawn = metric(*cut, counts=counts[counts.sum(axis=1) >= least])
+            found = (record[name], record[f"{name}_low"], record[f"{name}_high"])
+            expected = (metric(*cut), *interval(drawn))
+            assert found == pytest.approx(expected, abs=1e-12), name
 
 
 def test_a_task_that_minimises_is_turned_round(made: tuple[Floats, dict[str, Floats]]) -> None:

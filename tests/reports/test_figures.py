@@ -10,10 +10,11 @@ from matplotlib.text import Text
 
 from bench.base import Floats, Record
 from bench.reports.correlations import correlate
-from bench.reports.figures.curves import search_curves, top_curves
 from bench.reports.figures.heatmap import heatmaps
 from bench.reports.figures.noise import noise_figure
 from bench.reports.figures.scatter import scatter
+from bench.reports.figures.search import search_curves
+from bench.reports.figures.top import top_curves
 from bench.reports.load import ScoreSet
 from bench.reports.noise import PAIRS
 from bench.reports.searches import Curve
@@ -94,7 +95,7 @@ def one_heatmap() -> Figure:
 
 
 def wide_heatmap() -> Figure:
-    return heatmaps([cell(f"space/t{i}", "nwot", -0.24, 1234) for i in range(11)])[0]
+    return heatmaps([cell(f"space/t{i}", "nwot", -0.24, 1234) for i in range(10)])[0]
 
 
 def points() -> Figure | None:
@@ -109,9 +110,45 @@ def top() -> Figure:
     return top_curves([score_set(task=t) for t in TASKS], measured(score_set()))[0]
 
 
+BASES = ("random", "local-search", "evolution", "regularised-evolution")
+LONG = [f"my_long_package/searchers.py:Climber{i},patience={i},warm=nwot" for i in range(20)]
+
+
 def search() -> Figure:
-    names = ("random", "evolution,warm=x")
+    names = (*BASES, *(f"{name},warm=naswot" for name in BASES), "rank,proxy=naswot")
     return search_curves([curve(name, task) for name in names for task in TASKS])[0]
+
+
+def long_search() -> Figure:
+    return search_curves([curve(name, task) for name in LONG for task in TASKS])[0]
+
+
+def variants_search() -> Figure:
+    names = [f"{name},warm={proxy}" for name in LONG for proxy in ("a", "b")]
+    return search_curves([curve(name, f"{'long' * 20}/{task}") for name in names for task in "xy"])[
+        0
+    ]
+
+
+def one_long_search() -> Figure:
+    return search_curves([curve(name, f"{'long' * 20}/x") for name in LONG])[0]
+
+
+def long_heatmap() -> Figure:
+    names = ("my_package/proxies.py:SomeProxy,power=2", "nwot")
+    return heatmaps([cell(f"{'long' * 20}/t{i}", n, -0.24, 1234) for i in range(9) for n in names])[
+        0
+    ]
+
+
+def crowded_scores() -> Figure | None:
+    """Scores whose ticks have long texts, and a proxy of a long name."""
+    rng = np.random.default_rng(1)
+    scores = {"jacov": -32.01 - 0.005 * rng.random(200), "big": 1.2e5 * rng.random(200)}
+    scores |= {"my_package/proxies.py:SomeProxy,power=2": 1e7 + rng.random(200)}
+    scores |= {"tiny": 3e-9 * rng.random(200)}
+    data = score_set(scores=scores, task=f"{'long' * 20}/x")
+    return scatter(data, [cell(data.task, name, 0.1) for name in scores])
 
 
 def one_search() -> Figure:
@@ -122,7 +159,10 @@ def noise() -> Figure | None:
     return noise_figure([noise_record("a"), noise_record("b", 1)])
 
 
-FIGURES = [one_heatmap, wide_heatmap, points, tiles, top, search, one_search, noise]
+FIGURES = [
+    one_heatmap, wide_heatmap, long_heatmap, points, tiles, crowded_scores, top, search,
+    long_search, variants_search, one_long_search, one_search, noise,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("draw", FIGURES)
@@ -134,7 +174,8 @@ def test_figures_are_fit_for_print(draw: Callable[[], Figure | None]) -> None:
     shown = texts(figure)
     assert shown
     for text in shown:
-        assert text.get_fontsize() >= SMALLEST_POINTS or "$" in text.get_text()
+        assert text.get_fontsize() >= SMALLEST_POINTS
+        assert "$" not in text.get_text()  # typeset exponents would be smaller
     page = figure.bbox.padded(1)
     boxes = [(text, text.get_window_extent()) for text in shown]
     for text, box in boxes:
@@ -144,6 +185,12 @@ def test_figures_are_fit_for_print(draw: Callable[[], Figure | None]) -> None:
         assert page.containsy(box.y1), text
     for (one, first), (two, second) in combinations(boxes, 2):
         assert not first.padded(-2).overlaps(second.padded(-2)), (one, two)
+    for legend in figure.legends:
+        box = legend.get_window_extent()
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert not any(box.overlaps(axes.get_window_extent()) for axes in figure.axes)
+        inside = set(legend.get_texts())
+        assert not any(box.overlaps(other) for text, other in boxes if text not in inside)
 
 
 def test_a_tail_of_a_narrow_range_stays_linear() -> None:
@@ -179,6 +226,9 @@ def test_tasks_that_do_not_fit_a_page_go_to_another_figure() -> None:
     cells = [cell(f"x/t{i:02}", "nwot", 0.5) for i in range(13)]
     figures = heatmaps(cells)
     assert [len(figure.axes[0].get_xticklabels()) for figure in figures] == [7, 6]
+    cells[0]["proxy"] = "first"
+    rows = [[str(y.get_text()) for y in f.axes[0].get_yticklabels()] for f in heatmaps(cells)]
+    assert rows == [["first", "nwot"], ["nwot"]]  # none of a figure's tasks has the proxy
     assert heatmaps([]) == []
 
 
@@ -244,6 +294,89 @@ def test_search_curves_tell_searchers_apart_and_count_seeds() -> None:
     assert "a/\nx (5 to 13 seeds)" in found
     assert "validation regret, latency (s)" in found
     assert "queries" in found
+
+
+def test_many_tasks_and_searchers_stay_on_the_page() -> None:
+    figures = search_curves([curve(name, f"a/{i:02}") for name in LONG for i in range(14)])
+    assert [len(figure.axes) for figure in figures] == [9, 5]
+    assert all(figure.get_figheight() <= 9.5 for figure in figures)
+    figures = search_curves([curve(name, f"a/{i:02}") for name in BASES for i in range(14)])
+    assert [len(figure.axes) for figure in figures] == [12, 2]
+
+
+def looks(figure: Figure, panel: int = 0) -> dict[str, tuple[str, str, str]]:
+    """Colour, dash and marker by searcher."""
+    lines = figure.axes[panel].lines
+    return {
+        str(line.get_label()): (str(line.get_color()), line.get_linestyle(), str(line.get_marker()))
+        for line in lines
+    }
+
+
+def test_a_proxy_is_a_dash_and_a_line_of_the_title() -> None:
+    texts = ["evolution,size=5", "evolution,size=5,warm=a", "random", "rank,proxy=a"]
+    curves = [curve(text, "a/x") for text in texts] + [curve("random", "a/y")]
+    curves.append(curve("evolution,warm=b,size=5", "a/y"))
+    (figure,) = search_curves(curves)
+    found = looks(figure)
+    cold, warm = found["evolution,size=5"], found["evolution,size=5,warm=a"]
+    assert (cold[0], cold[2]) == (warm[0], warm[2])
+    assert (cold[1], warm[1], found["rank,proxy=a"][1]) == ("-", "--", "--")
+    assert len(set(found.values())) == 4
+    assert looks(figure, 1)["evolution,warm=b,size=5"] == warm
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["evolution,size=5", "random", "rank", "using a proxy"]
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["a/\nx (10 seeds)\nproxy: a", "a/\ny (10 seeds)\nproxy: b"]
+
+
+@pytest.mark.parametrize("second", ["evolution,warm=b", "evolution,proxy=a"])
+def test_several_proxies_in_a_panel_leave_every_searcher_its_own_look(second: str) -> None:
+    names = ["evolution", "evolution,warm=a", second]
+    (figure,) = search_curves([curve(name) for name in names])
+    assert len(set(looks(figure).values())) == 3
+    assert sorted(text.get_text() for text in figure.legends[0].get_texts()) == sorted(names)
+    assert "proxy:" not in figure.axes[0].get_title(loc="left")
+
+
+def level(low: float, high: float) -> Curve:
+    mean = np.linspace(high, low, 3)
+    return Curve("a/x", "s", "queries", np.arange(1.0, 4.0), mean, mean, mean, 3)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale", "ticks"),
+    [
+        (0.0, 9.0, "symlog", ["0", "0.1", "0.2", "0.5", "1", "2", "5"]),
+        (0.0, 40.0, "symlog", ["0", "0.1", "1", "10"]),
+        (0.0, 0.03, "symlog", ["0", "0.001", "0.002", "0.005", "0.01", "0.02"]),
+        (0.6, 4.0, "log", ["1", "2"]),
+        (2.0, 3.0, "linear", ["2.0", "2.5", "3.0"]),
+        (2.0, 2.0, "linear", ["1.9", "2.0", "2.1"]),
+    ],
+)
+def test_the_regret_axis_fits_its_panel(
+    low: float, high: float, scale: str, ticks: list[str]
+) -> None:
+    (figure,) = search_curves([level(low, high)])
+    (axes,) = figure.axes
+    bottom, top = axes.get_ylim()
+    assert axes.get_yscale() == scale
+    assert bottom <= low <= high <= top
+    assert bottom == 0 if scale == "symlog" else bottom > 0.8 * low
+    figure.draw_without_rendering()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ticks
+
+
+def test_panels_of_unlike_accuracies_have_axes_of_their_own() -> None:
+    truth = np.concatenate([np.linspace(90, 94, 100), np.linspace(10, 94, 100)])
+    few = np.where(np.arange(200) < 100, truth, np.nan)
+    for scores, shared in ({"all": truth, "few": few}, False), ({"a": truth, "b": -truth}, True):
+        data = score_set(scores=scores, accuracy={"validation": truth})
+        figure = scatter(data, [cell("a/x", name, 0.5) for name in scores])
+        assert figure is not None
+        limits = {axes.get_ylim() for axes in figure.axes}
+        assert (len(limits) == 1) is shared
 
 
 def test_a_regret_of_zero_has_a_place() -> None:

@@ -154,6 +154,13 @@ def test_foreign_rows_are_refused_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("commit", ["../up", "", "a/b", ".hidden"])
+def test_a_commit_that_is_no_name_of_a_folder_is_refused(results: Results, commit: str) -> None:
+    results.append(kind="score", task="a/x", run="r", status="failed", commit=commit)
+    with pytest.raises(DataError, match="expected the name of a commit .* line 1; got "):
+        only(results)
+
+
 def test_an_unknown_status_is_refused(results: Results) -> None:
     results.append(kind="score", task="a/x", run="r", status="maybe")
     with pytest.raises(DataError, match="expected status 'ok' or 'failed' .* got 'maybe'"):

@@ -152,7 +152,7 @@ def test_budgets_are_parsed() -> None:
 
 
 def test_random_best_is_the_mean_over_all_subsets() -> None:
-    from bench.reports.figures.curves import random_best
+    from bench.reports.figures.top import random_best
 
     values = np.array([3.0, -1.0, 7.0, 7.0, 0.5, 2.0])
     expected = [

@@ -14,11 +14,16 @@ from bench.reports.style import (
     COLUMN_INCHES,
     DOTS_PER_INCH,
     as_bytes,
+    axis_texts,
+    fitted,
     metric_label,
     new_figure,
     paper_style,
+    plain_number,
+    regret_label,
     series_style,
     short_number,
+    text_inches,
 )
 
 
@@ -104,6 +109,52 @@ def test_short_number(value: float, text: str) -> None:
 @given(st.floats(-1, 1))
 def test_short_number_is_read_back(value: float) -> None:
     assert abs(float(short_number(value).replace("−", "-")) - value) <= 0.005 + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (-250.5, "−250.5"), (99999.0, "99,999"), (1e5, "10⁵"), (-3.5e-8, "−3.5×10⁻⁸")],
+)
+def test_plain_number(value: float, text: str) -> None:
+    assert plain_number(value) == text
+
+
+@given(st.floats(-1e30, 1e30), st.floats(1e-3, 1e9), st.integers(2, 6))
+def test_axis_texts_tell_ticks_apart_and_are_read_back(
+    start: float, step: float, count: int
+) -> None:
+    step = float(f"{step:.0e}")
+    ticks = [(round(start / 1e27) + i) * step for i in range(count)]
+    texts = axis_texts(ticks)
+    assert len(set(texts)) == count
+    digits = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
+    for tick, text in zip(ticks, texts, strict=True):
+        mantissa, _, power = (
+            text.rpartition("10") if set(text) & set("⁰¹²³⁴⁵⁶⁷⁸⁹") else (text, "", "")
+        )
+        read = mantissa.translate(digits).rstrip("×").replace(",", "")
+        value = float(read + "1" if read in ("", "-") else read) * 10.0 ** int(
+            power.translate(digits) or 0
+        )
+        assert value == pytest.approx(tick, abs=step / 100)
+
+
+def test_a_text_is_cut_in_the_middle_until_it_fits() -> None:
+    text = "my_package/searchers.py:Climber,patience=5"
+    assert fitted(text, 10.0) == text
+    cut = fitted(text, 1.0)
+    assert 0.9 < text_inches(cut) <= 1.0
+    head, tail = cut.split("…")
+    assert text.startswith(head)
+    assert text.endswith(tail)
+    assert text_inches(text, 14.0) == pytest.approx(2 * text_inches(text, 7.0), rel=0.02)
+    assert text_inches("") == 0
+
+
+def test_regret_label() -> None:
+    assert regret_label("accuracy_percent") == "validation regret, accuracy (percentage points)"
+    assert regret_label("ssim") == "validation regret, ssim"
+    assert regret_label(None) == "validation regret, metric of the task"
 
 
 def test_metric_label() -> None:

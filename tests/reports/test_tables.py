@@ -35,7 +35,8 @@ TABLE = Table(
 
 def test_latex_is_written_in_booktabs() -> None:
     assert latex_text(TABLE) == (
-        "\\begin{table*}\n\\centering\n\\caption{A caption\\_ of 95 \\%.}\n\\label{tab:t/x}\n"
+        "\\begin{table*}\n\\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}\n"
+        "\\caption{A caption\\_ of 95 \\%.}\n\\label{tab:t/x}\n"
         "\\begin{tabular}{lr}\n\\toprule\nproxy & $\\tau$ \\\\\n\\midrule\n"
         "epe\\_nas & \\textbf{$-$0.500 [$-$0.6, $-$0.4]} \\\\\n"
         "a\\textbar{}b & --- \\\\\n"
@@ -46,6 +47,12 @@ def test_latex_is_written_in_booktabs() -> None:
 def test_a_latex_row_never_opens_with_a_bracket() -> None:
     table = Table("t", "c", ("a",), ((Cell("[1, 2]"),),), 0)
     assert "\n{}[1, 2] \\\\\n" in latex_text(table)
+
+
+def test_latex_keeps_to_what_it_prints_without_a_package() -> None:
+    assert latex_escape('é "a" – λ\x07…') == r"é ''a'' -- [U+03BB][U+0007]\ldots{}"
+    label = latex_text(Table("my task_{%", "c", ("a",), (), 1))
+    assert r"\label{tab:my-task---}" in label
 
 
 def test_markdown_escapes_what_would_break_a_row() -> None:
@@ -62,7 +69,8 @@ def test_markdown_escapes_what_would_break_a_row() -> None:
 @given(st.text())
 def test_no_text_leaves_latex_with_an_open_command(text: str) -> None:
     plain = latex_escape(text)
-    left = re.sub(r"\\(text[a-z]+\{\}|[&%$#_{}])|\$(-|\\(pm|times|tau|rho))\$", "", plain)
+    left = re.sub(r"\\(text[a-z]+\{\}|ldots\{\}|[&%$#_{}])|\$(-|\\(pm|times|tau|rho))\$", "", plain)
+    assert all(character.isprintable() and ord(character) < 0x100 for character in plain)
     assert not set(left) & set('\\&%$#_{}~^<>|"\n')
 
 

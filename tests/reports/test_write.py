@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from bench.base import DataError
-from bench.reports.write import write_reports
+from bench.reports._written import replace_files
+from bench.reports.load import load_studies
+from bench.reports.numbers import measure
+from bench.reports.write import figures_of, write_reports
 from tests.reports.conftest import Results
 
 
@@ -32,15 +35,19 @@ def test_reports_come_back_byte_for_byte(study: Results, reports: Path) -> None:
     shutil.rmtree(reports)
     write_reports(study.root, reports, resamples=20)
     assert contents(reports) == first
-    assert {Path(name).suffix for name in first} == {".md", ".csv", ".tex", ".png", ".pdf"}
+    first = {name.removeprefix("made-up/"): content for name, content in first.items()}
+    suffixes = {".md", ".csv", ".tex", ".png", ".pdf", ".sha256"}
+    assert {Path(name).suffix for name in first} == suffixes
+    assert b"](abc123/README.md): 2 tasks with scores, 8 searches, 2 failed" in first["README.md"]
     wanted = {"heatmap-1", "top-k-1", "noise", "search-queries-1"}
     wanted |= {"scatter-nasbench201-suite-cifar10", "scatter-nasbench201-cifar10-valid"}
-    figures = {Path(name).stem for name in first if name.startswith("made-up/figures/")}
+    figures = {Path(name).stem for name in first if name.startswith("abc123/figures/")}
     assert figures == wanted
-    page = first["made-up/README.md"].decode()
+    page = first["abc123/README.md"].decode()
     links = re.findall(r"\]\(([^)]+)\)", page)
     assert len(links) > 10
-    assert {f"made-up/{link}" for link in links} == set(first) - {"made-up/README.md"}
+    pages = {"README.md", "abc123/README.md", "written.sha256"}
+    assert {f"abc123/{link}" for link in links} == set(first) - pages
     for text in ("`ipl-bench report`", "`abc123`", "evolution,warm=nwot", "no \\| way_5%", "ceil"):
         assert text in page
     assert str(study.root) not in page
@@ -49,27 +56,127 @@ def test_reports_come_back_byte_for_byte(study: Results, reports: Path) -> None:
 def test_a_study_of_searches_alone_is_reported(results: Results, reports: Path) -> None:
     results.add_searches("a/x", "random", [[1.0, 2.0], [3.0, 1.0]], optimum=4.0)
     write_reports(results.root, reports, resamples=20, command="make report")
-    found = set(contents(reports / "made-up"))
+    found = set(contents(reports / "made-up" / "abc123"))
     assert "searches.tex" in found
     assert not any(name.startswith("correlations") for name in found)
-    page = (reports / "made-up" / "README.md").read_text()
+    assert "`make report`" in (reports / "made-up" / "README.md").read_text()
+    page = (reports / "made-up" / "abc123" / "README.md").read_text()
     assert "`make report`" in page
     assert "## Correlations" not in page
 
 
-def test_each_commit_has_its_own_report(results: Results, reports: Path) -> None:
-    for commit in ("abc123", "def456"):
+def test_a_commits_report_stays_where_it_is_when_others_come(
+    results: Results, reports: Path
+) -> None:
+    folder = reports / "made-up"
+    found = []
+    for commit in ("def456", "abc123-dirty"):
         other = Results(results.root, commit=commit)
         other.add_searches("a/x", "random", [[1.0], [2.0]], optimum=4.0)
+        write_reports(results.root, reports, resamples=5)
+        found.append(contents(folder / "def456"))
+        assert f"`{commit}`" in (folder / commit / "README.md").read_text()
+        assert f"[`{commit}`]({commit}/README.md)" in (folder / "README.md").read_text()
+    assert found[0] == found[1]
+    assert {path.name for path in folder.iterdir()} == {
+        "README.md", "abc123-dirty", "def456", "written.sha256",
+    }  # fmt: skip
+
+
+def test_what_is_no_longer_written_is_removed_and_nothing_else(
+    results: Results, reports: Path
+) -> None:
+    results.add_searches("a/x", "random", [[1.0], [2.0]], optimum=4.0)
+    results.append(kind="score", task="a/x", run="r", status="failed", error="E: no")
     write_reports(results.root, reports, resamples=5)
+    folder = reports / "made-up"
+    figures = folder / "abc123" / "figures"
+    assert sorted(contents(figures)) == ["search-queries-1.pdf", "search-queries-1.png"]
+    (folder / "abc123" / "notes.md").write_text("mine")
+    (folder / "abc123" / "searches.tex").write_text("mine now")
+    results.rows.write_text("")
+    results.append(kind="score", task="a/x", run="r", status="failed", error="E: no")
+    write_reports(results.root, reports, resamples=5)
+    assert not figures.exists()
+    assert sorted(contents(folder)) == [
+        "README.md", *(f"abc123/{name}" for name in (
+            "README.md", "failures.csv", "failures.md", "failures.tex", "notes.md", "searches.tex",
+        )), "written.sha256",
+    ]  # fmt: skip
+    assert (folder / "abc123" / "searches.tex").read_text() == "mine now"
+
+
+def test_the_report_of_a_commit_without_results_is_removed(results: Results, reports: Path) -> None:
     for commit in ("abc123", "def456"):
-        assert f"`{commit}`" in (reports / "made-up" / commit / "README.md").read_text()
+        other = Results(results.root, commit=commit)
+        other.append(kind="score", task="a/x", run="r", status="failed", error="E: no")
+    write_reports(results.root, reports, resamples=5)
+    shutil.rmtree(results.folder)
+    write_reports(results.root, reports, resamples=5)
+    assert not (reports / "made-up" / "abc123").exists()
+    assert (reports / "made-up" / "def456" / "README.md").exists()
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/hosts"])
+def test_a_list_that_names_a_file_elsewhere_is_refused(
+    results: Results, reports: Path, name: str
+) -> None:
+    results.append(kind="score", task="a/x", run="r", status="failed", error="E: no")
+    listed = reports / "made-up" / "written.sha256"
+    listed.parent.mkdir(parents=True)
+    listed.write_text(f"{'0' * 64}  {name}\n")
+    with pytest.raises(DataError, match="expected a hash and a name .* line 1; got '0000"):
+        write_reports(results.root, reports, resamples=5)
+
+
+def test_a_file_behind_a_link_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    theirs = tmp_path / "theirs" / "a.md"
+    replace_files(tmp_path / "ours", {"linked/a.md": b"text"})
+    shutil.rmtree(tmp_path / "ours" / "linked")
+    theirs.write_bytes(b"text")
+    (tmp_path / "ours" / "linked").symlink_to(theirs.parent)
+    replace_files(tmp_path / "ours", {})
+    assert theirs.read_bytes() == b"text"
+
+
+def test_a_crash_leaves_no_file_unknown(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()  # a folder where a file should go
+    with pytest.raises(DataError, match="could not write"):
+        replace_files(tmp_path, {"a": b"text", "b": b"text"})
+    assert (tmp_path / "a").exists()
+    replace_files(tmp_path, {"c": b"text"})
+    assert sorted(contents(tmp_path)) == ["c", "written.sha256"]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "label"),
+    [
+        (("accuracy_percent", "accuracy_percent", "ssim"), "accuracy (percentage points)"),
+        (("accuracy_percent", "ssim", "ssim"), "metric of the task"),
+        (("accuracy_percent",), "metric of the task"),
+    ],
+)
+def test_the_regret_axis_is_in_the_metric_of_the_tasks_that_were_searched(
+    results: Results, metrics: tuple[str, ...], label: str
+) -> None:
+    for task, metric in zip(("a/x", "a/y", "a/never-searched"), metrics, strict=False):
+        results.add_scores(task, {"validation": np.arange(9.0)}, {}, metric=metric)
+    for task in ("a/x", "a/y"):
+        results.add_searches(task, "random", [[1.0], [2.0]], optimum=4.0)
+    (study,) = load_studies(results.root)
+    figures = {
+        picture.name: figure
+        for picture, figure in figures_of(study, measure(study, seed=0, resamples=5))
+    }
+    beside = figures["search-queries-1"].get_supylabel()
+    assert " ".join(beside.split()) == f"validation regret, {label}"
 
 
 def test_a_study_in_which_all_failed_is_reported(results: Results, reports: Path) -> None:
     results.append(kind="score", task="a/x", run="r", status="failed", error="E: no")
     write_reports(results.root, reports, resamples=5)
-    assert sorted(contents(reports / "made-up")) == [
+    assert sorted(contents(reports / "made-up" / "abc123")) == [
         "README.md", "failures.csv", "failures.md", "failures.tex",
     ]  # fmt: skip
 
@@ -78,7 +185,7 @@ def test_scores_that_say_nothing_are_reported(results: Results, reports: Path) -
     nothing = {"constant": np.ones(4), "never": np.full(4, np.nan), "failed": np.full(4, -np.inf)}
     results.add_scores("a/x", {"validation": np.arange(4.0)}, nothing)
     write_reports(results.root, reports, resamples=5)
-    assert "| constant | — |" in (reports / "made-up" / "correlations.md").read_text()
+    assert "| constant | — |" in (reports / "made-up" / "abc123" / "correlations.md").read_text()
 
 
 def test_damaged_results_write_nothing(study: Results, reports: Path) -> None:

@@ -1,3 +1,3 @@
 """The figures; one file a kind, each giving a matplotlib figure back, unsaved."""
 
-__all__ = ["curves", "heatmap", "noise", "scatter"]
+__all__ = ["heatmap", "noise", "scatter", "search", "top"]

@@ -16,13 +16,20 @@ from bench.reports.style import (
     GREY,
     PAGE_INCHES,
     PALE,
+    fitted,
     new_figure,
     short_number,
+    text_inches,
 )
 
-_CELL_INCHES = 0.54
-_MARGIN_INCHES = 0.62
+_CELL_INCHES = 0.6
+_SCALE_INCHES = 0.6
+"""How high the scale below the cells is."""
+_NAME_INCHES = 1.2
+"""The most that the name of a proxy takes."""
 _LINE_INCHES = 0.115
+_TASK_INCHES = 1.4
+"""The most that a line of a task's name takes."""
 _NAMES = {"kendall": "Kendall τ", "spearman": "Spearman ρ", "pearson": "Pearson r"}
 
 # Red and blue are told apart by colour-blind readers; the sign is printed in the cell too.
@@ -37,16 +44,22 @@ def heatmaps(
     Args:
         records: As from `bench.reports.correlations.correlate`, for any number of tasks.
         metric: Which of their metrics to show.
-        order: Proxies from top to bottom; by their mean over tasks, best first, if None.
+        order: Proxies from top to bottom; by their mean over tasks, best first, if None. A figure
+            leaves out those that none of its tasks has.
     """
     tasks = sorted({record["task"] for record in records})
     cells = {(record["task"], record["proxy"]): record for record in records}
     proxies = list(order) if order is not None else _by_mean(records, metric)
-    most = int((PAGE_INCHES - _MARGIN_INCHES) // _CELL_INCHES)
+    most = int((PAGE_INCHES - _margin(proxies)) // _CELL_INCHES)
     count = -(-len(tasks) // most)
     size = -(-len(tasks) // count) if count else 0
     parts = [tasks[i * size : (i + 1) * size] for i in range(count)]
     return [_heatmap(cells, part, proxies, metric) for part in parts]
+
+
+def _margin(proxies: Sequence[str]) -> float:
+    widths = [min(text_inches(name), _NAME_INCHES) for name in proxies]
+    return max(widths, default=0.0) + 0.12
 
 
 def _by_mean(records: Sequence[Record], metric: str) -> list[str]:
@@ -62,11 +75,14 @@ def _by_mean(records: Sequence[Record], metric: str) -> list[str]:
 def _heatmap(
     cells: dict[tuple[str, str], Record], tasks: Sequence[str], proxies: Sequence[str], metric: str
 ) -> Figure:
+    proxies = [name for name in proxies if any((task, name) in cells for task in tasks)]
     here = [cells[task, proxy] for task in tasks for proxy in proxies if (task, proxy) in cells]
     lines = 3 if any(record["n_failed"] for record in here) else 2
-    natural = _MARGIN_INCHES + len(tasks) * _CELL_INCHES
+    natural = _margin(proxies) + len(tasks) * _CELL_INCHES
     width = COLUMN_INCHES if natural <= COLUMN_INCHES else PAGE_INCHES
-    height = 1.45 + len(proxies) * (lines * _LINE_INCHES + 0.05)
+    labels = [_task_label(task, here) for task in tasks]
+    above = max(text_inches(line) for label in labels for line in label.split("\n"))
+    height = _SCALE_INCHES + above + len(proxies) * (lines * _LINE_INCHES + 0.05)
     figure = new_figure(width, height)
     axes = figure.add_subplot()
     colours = mpl.colormaps[_COLOURS]
@@ -75,8 +91,8 @@ def _heatmap(
             _cell(axes, x, y, cells.get((task, proxy)), metric, colours)
     axes.set_xlim(-0.5, len(tasks) - 0.5)
     axes.set_ylim(len(proxies) - 0.5, -0.5)
-    axes.set_xticks(range(len(tasks)), [_task_label(task, here) for task in tasks], rotation=90)
-    axes.set_yticks(range(len(proxies)), list(proxies))
+    axes.set_xticks(range(len(tasks)), labels, rotation=90)
+    axes.set_yticks(range(len(proxies)), [fitted(name, _NAME_INCHES) for name in proxies])
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -92,7 +108,8 @@ def _heatmap(
 
 def _task_label(task: str, records: Sequence[Record]) -> str:
     most = max((record["n"] for record in records if record["task"] == task), default=0)
-    return task.replace("/", "/\n") + f"\nn = {most:,}"
+    lines = task.replace("/", "/\n", 1).split("\n")
+    return "\n".join([*(fitted(line, _TASK_INCHES) for line in lines), f"n = {most:,}"])
 
 
 def _cell(axes: Axes, x: int, y: int, record: Record | None, metric: str, colours: Any) -> None:

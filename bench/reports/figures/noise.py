@@ -28,7 +28,7 @@ def noise_figure(records: Sequence[Record]) -> Figure | None:
         return None
     pairs = sorted({(record["one_run"], record["seed_mean"]) for record in shown})
     proxies = _order(shown)
-    height = 0.95 + 0.155 * len(proxies)
+    height = 1.07 + 0.155 * len(proxies)
     figure = new_figure(PAGE_INCHES if len(pairs) > 1 else PAGE_INCHES / 2, height)
     grid = figure.subplots(
         1, 2 * len(pairs), sharey=True, squeeze=False, width_ratios=[1.6, 1.0] * len(pairs)
@@ -37,7 +37,8 @@ def noise_figure(records: Sequence[Record]) -> Figure | None:
         here = [r for r in shown if (r["one_run"], r["seed_mean"]) == pair]
         _dumbbells(grid[2 * index], here, proxies)
         _differences(grid[2 * index + 1], here, proxies)
-        grid[2 * index].set_title(f"{here[0]['dataset']}, n = {here[0]['n']:,}", loc="left")
+        title = f"one run: {pair[0]}\nmean: {pair[1]}, n = {here[0]['n']:,}"
+        grid[2 * index].set_title(title, loc="left")
     grid[0].set_yticks(range(len(proxies)), proxies)
     grid[0].set_ylim(len(proxies) - 0.5, -0.5)
     handles, labels = grid[0].get_legend_handles_labels()
@@ -74,7 +75,7 @@ def _differences(axes: Axes, records: Sequence[Record], proxies: Sequence[str]) 
     ]
     axes.axvline(0, color=GREY, linewidth=0.6)
     axes.errorbar(middle, rows, xerr=reach, fmt="o", color="black", ms=2, lw=0.8, capsize=1.5)
-    axes.set_xlabel("mean − one run")
+    axes.set_xlabel("ρ, mean − one run")
     axes.locator_params(axis="x", nbins=3)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.5)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Transform
 
 from bench.base import Floats, Record
@@ -17,17 +18,26 @@ from bench.reports.sample import failures_lowest
 from bench.reports.style import (
     BLUE,
     COLUMN_INCHES,
+    TITLE_POINTS,
     VERMILION,
+    axis_texts,
+    fitted,
     metric_label,
     new_figure,
+    plain_number,
     short_number,
+    text_inches,
 )
 
 _TILES_FROM = 1500
 """From so many points on, panels show how many lie in a tile rather than points."""
 _TILES = (34, 30)
-_TICKS_APART = 0.24
-"""Of the length of the axis, the least distance between two ticks of a logarithmic one."""
+_PANEL_INCHES = 1.25
+"""How wide a panel is, at the least."""
+_GAP_INCHES = 0.06
+"""Between the texts of two ticks, at the least."""
+_UNLIKE = 2.0
+"""Panels share an axis of accuracy unless one spans so many times what another does."""
 _HEAVY = 15.0
 _DECADES = 100.0
 """A score's axis is logarithmic where its range is `_HEAVY` times its interquartile range, and
@@ -52,12 +62,17 @@ def scatter(scores: ScoreSet, records: Sequence[Record], panels: int = 4) -> Fig
     rows = -(-len(ranked) // 2)
     columns = min(2, len(ranked))
     figure = new_figure(COLUMN_INCHES, 0.75 + 1.45 * rows)
-    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    shown = [_shown(scores, record) for record in ranked]
+    spans = [float(np.ptp(truth)) for _, truth in shown]
+    shared = max(spans) <= _UNLIKE * min(spans)
+    grid = figure.subplots(rows, columns, sharey=shared, squeeze=False)
     meshes = []
-    for axes, record in zip(grid.flat, ranked, strict=False):
-        score = failures_lowest(scores.scores[record["proxy"]])
-        meshes += _panel(axes, score, scores.target)
-        title = f"{record['proxy']}, τ = {short_number(record['kendall'])}"
+    for axes, record, (score, truth) in zip(grid.flat, ranked, shown, strict=False):
+        meshes += _panel(axes, score, truth)
+        _limit_truth(axes, np.concatenate([t for _, t in shown]) if shared else truth)
+        tau = f", τ = {short_number(record['kendall'])}"
+        room = _PANEL_INCHES - text_inches(tau, TITLE_POINTS)
+        title = fitted(record["proxy"], room, TITLE_POINTS) + tau
         if record["n_failed"]:
             title += f"\n{record['n_failed']:,} failed (×)"
         axes.set_title(title, loc="left")
@@ -65,9 +80,23 @@ def scatter(scores: ScoreSet, records: Sequence[Record], panels: int = 4) -> Fig
         axes.remove()
     if meshes:
         _count_scale(figure, meshes, list(grid.flat[: len(ranked)]))
-    figure.supylabel(f"{scores.truth} {metric_label(scores.metric)}", fontsize=7.5)
-    figure.supxlabel(f"score on {scores.task}", fontsize=7.5)
+    figure.supylabel(f"{scores.truth} {metric_label(scores.metric)}", fontsize=TITLE_POINTS)
+    below = fitted(f"score on {scores.task}", COLUMN_INCHES - 0.5, TITLE_POINTS)
+    figure.supxlabel(below, fontsize=TITLE_POINTS)
     return figure
+
+
+def _shown(scores: ScoreSet, record: Record) -> tuple[Floats, Floats]:
+    """Scores, -inf where failed, and accuracies of the architectures that a panel shows."""
+    score = failures_lowest(scores.scores[record["proxy"]])
+    here = np.isfinite(scores.target) & ~np.isnan(score)
+    return score[here], scores.target[here]
+
+
+def _limit_truth(axes: Axes, truth: Floats) -> None:
+    bottom, top = float(truth.min()), float(truth.max())
+    room = 0.05 * ((top - bottom) or 1.0)
+    axes.set_ylim(bottom - room, top + room)
 
 
 def _count_scale(figure: Figure, meshes: Sequence[QuadMesh], panels: Sequence[Axes]) -> None:
@@ -79,14 +108,13 @@ def _count_scale(figure: Figure, meshes: Sequence[QuadMesh], panels: Sequence[Ax
         meshes[0], ax=list(panels), location="top", aspect=50, fraction=0.05, pad=0.02
     )
     bar.outline.set_visible(False)
+    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
     bar.set_label("architectures in a tile")
 
 
 def _panel(axes: Axes, score: Floats, truth: Floats) -> list[QuadMesh]:
     """Draw one proxy's panel; return its mesh, if it has one."""
-    known = np.isfinite(truth)
-    drawn = known & np.isfinite(score)
-    lost = known & np.isneginf(score)
+    drawn, lost = np.isfinite(score), np.isneginf(score)
     x, y = score[drawn], truth[drawn]
     edges = _set_scale(axes, x, margin=bool(lost.any()))
     meshes = []
@@ -107,9 +135,6 @@ def _panel(axes: Axes, score: Floats, truth: Floats) -> list[QuadMesh]:
             mew=0.5,
             transform=axes.get_yaxis_transform(),
         )
-    bottom, top = float(truth[known].min()), float(truth[known].max())
-    room = 0.05 * ((top - bottom) or 1.0)
-    axes.set_ylim(bottom - room, top + room)
     return meshes
 
 
@@ -129,11 +154,11 @@ def _set_scale(axes: Axes, x: Floats, *, margin: bool) -> Floats:
             axes.set_xscale("log")
         else:
             axes.set_xscale("symlog", linthresh=smallest, linscale=0.3)
-            axes.set_xticks(_decades(low, high, smallest, axes.xaxis.get_transform()))
-            axes.set_xticks([], minor=True)
+        ticks = _decades(low, high, low if low > 0 else smallest, axes.xaxis.get_transform())
+        axes.set_xticks(ticks, [_decade_text(tick) for tick in ticks])
     else:
-        axes.locator_params(axis="x", nbins=4)
-        axes.ticklabel_format(axis="x", scilimits=(-3, 4), useMathText=True)
+        axes.set_xticks(*_round_ticks(low, high))
+    axes.xaxis.set_minor_locator(NullLocator())
     forth = axes.xaxis.get_transform()
     ends = forth.transform(np.array([low, high]))
     span = (ends[1] - ends[0]) or 1.0
@@ -144,17 +169,38 @@ def _set_scale(axes: Axes, x: Floats, *, margin: bool) -> Floats:
     return np.asarray(edges, dtype=np.float64)
 
 
+def _round_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Round numbers from `low` to `high` and their texts, as many as do not touch."""
+    for most in (4, 3, 2, 1):
+        found = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
+        ticks = [float(tick) for tick in found if low <= tick <= high]
+        texts = axis_texts(ticks)
+        places = [(tick - low) / ((high - low) or 1.0) for tick in ticks]
+        if ticks and _apart(places, texts):
+            return ticks, texts
+    return [(low + high) / 2], [plain_number(float(f"{(low + high) / 2:.4g}"))]
+
+
+def _apart(places: Sequence[float], texts: Sequence[str]) -> bool:
+    """Whether texts centred at places, in parts of the axis, leave a gap between them."""
+    widths = [text_inches(text) for text in texts]
+    gaps = np.diff(places) * _PANEL_INCHES - (np.array(widths[1:]) + np.array(widths[:-1])) / 2
+    return bool(np.all(gaps >= _GAP_INCHES))
+
+
 def _decades(low: float, high: float, smallest: float, forth: Transform) -> list[float]:
-    """Zero and powers of ten from `low` to `high`, so far apart that their labels do not touch."""
-    largest = max(abs(low), abs(high))
-    powers = 10.0 ** np.arange(np.ceil(np.log10(smallest)), np.floor(np.log10(largest)) + 1)
-    known = [x for x in (*-powers[::-1], 0.0, *powers) if low <= x <= high]
+    """Zero and every power of ten, or every second, ..., so that their texts do not touch."""
+    first = int(np.ceil(np.log10(smallest)))
+    last = int(np.floor(np.log10(max(abs(low), abs(high)))))
     ends = forth.transform(np.array([low, high]))
-    ticks: list[float] = []
-    last = np.inf
-    for tick in reversed(known):
-        place = float(forth.transform(np.array([tick]))[0])
-        if last - place >= _TICKS_APART * (ends[1] - ends[0]):
-            ticks.append(float(tick))
-            last = place
-    return ticks
+    for stride in range(1, last - first + 2):
+        powers = [float(f"1e{power}") for power in range(last, first - 1, -stride)]
+        known = [x for x in (*(-x for x in powers), 0.0, *reversed(powers)) if low <= x <= high]
+        places = (forth.transform(np.array(known)) - ends[0]) / (ends[1] - ends[0])
+        if _apart(list(places), [_decade_text(x) for x in known]):
+            return known
+    return known[-1:]
+
+
+def _decade_text(value: float) -> str:
+    return plain_number(value, 1e3)
