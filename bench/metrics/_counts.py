@@ -14,8 +14,8 @@ import numpy as np
 
 from bench.metrics.draws import Column, Counts, Draws, Floats, checked_columns
 
-CELLS = 1 << 22
-"""Counts to work on at once, in `r x n` entries: an array of them takes 16 or 32 MiB."""
+CELLS = 1 << 24
+"""Entries of one `n x r` work array, 64 MiB of float32: large, as each part makes its own signs."""
 
 
 class Metric:
