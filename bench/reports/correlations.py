@@ -200,7 +200,9 @@ def _values(data: Sample, common: Bools, counts: Counts) -> Floats:
 def _masks(data: Sample, name: str, score: Floats, common: Bools) -> dict[str, Bools]:
     """The rows that a proxy's metrics are taken on, by the names that measures use."""
     recorded = ~np.isnan(score)
-    masks = {"recorded": recorded, "common": common}
+    masks = {"recorded": recorded}
+    if np.isfinite(score).any():
+        masks["common"] = common
     if data.truth.size and data.truth.min() >= 0:
         masks["gains"] = recorded
     if data.given is not None and name != REFERENCE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -77,8 +76,11 @@ def _head(study: Study, command: str) -> str:
         "Delete this folder, and the command brings it back byte for byte.\n"
     )
     for folder, facts in study.provenance.items():
-        known = f": `{json.dumps(facts, sort_keys=True)}`" if facts else ""
-        lines.append(f"- `{folder}`{known}")
+        versions = {name: it for name, it in facts.get("versions", {}).items() if it is not None}
+        told = [f"{name} {it}" for name, it in versions.items()]
+        told += [f"{len(facts['data_sha256'])} data files"] if facts.get("data_sha256") else []
+        told += [f"left out: {', '.join(facts['left_out'])}"] if facts.get("left_out") else []
+        lines.append(f"- {'; '.join([f'`{folder}`', *told])} (all in its `provenance.json`)")
     lines.append(f"\n{_counts(study)}.\n")
     return "\n".join(lines)
 

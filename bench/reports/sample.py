@@ -35,10 +35,15 @@ class Sample:
     """`r x n`: how often each architecture stands in each resample."""
 
     def common(self) -> Bools:
-        """Which of `n` rows every proxy scored with a finite number."""
+        """Which of `n` rows every proxy scored with a finite number.
+
+        A proxy that scored none at all has no say: it would leave nothing for the others.
+        """
         everyone = np.ones(self.truth.size, dtype=bool)
         for score in self.scores.values():
-            everyone &= np.isfinite(score)
+            defined = np.isfinite(score)
+            if defined.any():
+                everyone &= defined
         return everyone
 
 

@@ -26,6 +26,9 @@ from bench.spaces.pool import Pool
 from bench.tables.cache import load
 from bench.tables.columns import column
 
+LEAST_NEIGHBOURS = 8
+"""How many neighbours an architecture has in a partial table, the nearest ones if need be."""
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -77,7 +80,11 @@ class Answers:
         self._rows: dict[Arch, int] = dict(zip(archs, known.tolist(), strict=True))
         self.pool: tuple[Arch, ...] = tuple(archs)
         whole = len(archs) == space.size
-        self.space: Space = space if whole else Pool(space, archs, canonical=table.canonical)
+        self.space: Space = (
+            space
+            if whole
+            else Pool(space, archs, canonical=table.canonical, least=LEAST_NEIGHBOURS)
+        )
         self.validation: list[float] = (validation if table.maximise else -validation).tolist()
         self.has_seconds = table.training_seconds is not None
         self.seconds: list[float] = (

@@ -16,9 +16,10 @@ from bench.spaces.encoding import flat
 class Pool:
     """A space to move in that holds only the given architectures of another one.
 
-    Neighbours are the other space's that lie in the pool. Where none does, they are the nearest
-    members: those, ties included, with the smallest Hamming distance between flattened graphs
-    (one-hot operations and adjacency, padded at the end to the pool's largest graph). Texts,
+    Neighbours are the other space's that lie in the pool. Where fewer than `least` do, the nearest
+    other members fill up, ties included: by Hamming distance between flattened graphs (one-hot
+    operations and adjacency, padded at the end to the pool's largest graph). A pool is mostly
+    islands; with a few neighbours for everyone, a search can leave the one it began on. Texts,
     graphs and canonical forms are the other space's, so `parse`, `decode` and `neighbours` take
     and give architectures outside the pool too; `check` and `find` tell whether one is inside.
 
@@ -26,7 +27,9 @@ class Pool:
     are kept, so a pool of tens of thousands costs little to make.
     """
 
-    def __init__(self, space: Space, archs: Sequence[Arch], *, canonical: bool = False) -> None:
+    def __init__(
+        self, space: Space, archs: Sequence[Arch], *, canonical: bool = False, least: int = 1
+    ) -> None:
         """Take `archs` as they are; nothing is worked out yet.
 
         Args:
@@ -34,6 +37,7 @@ class Pool:
             archs: `n` architectures, all different.
             canonical: Whether they stand for classes: then an architecture is inside if its
                 canonical form equals that of a member (the first such member stands for it).
+            least: How many neighbours everyone has, where the pool holds so many.
 
         Raises:
             ArchError: No architectures, or one of them twice.
@@ -41,6 +45,7 @@ class Pool:
         self._space = space
         self._archs = tuple(archs)
         self._by_class = canonical
+        self._least = least
         self._near: dict[Arch, tuple[Arch, ...]] = {}
         if not self._archs or len(set(self._archs)) < len(self._archs):
             raise ArchError(
@@ -113,7 +118,7 @@ class Pool:
         return near[int(rng.integers(len(near)))]
 
     def neighbours(self, arch: Arch) -> list[Arch]:
-        """The members one edit away, in the space's order; or else the nearest, in the pool's."""
+        """The members one edit away, in the space's order, then the nearest others if need be."""
         return list(self._neighbours(arch))
 
     def canonical(self, arch: Arch) -> Arch:
@@ -145,10 +150,16 @@ class Pool:
             found = map(self.find, self._space.neighbours(arch))
             itself = {arch, self.find(arch)}
             inside = tuple(dict.fromkeys(a for a in found if a is not None and a not in itself))
-            self._near[arch] = inside or self._nearest(arch)
+            if len(inside) < self._least:
+                inside += self._nearest(arch, inside, self._least - len(inside))
+            self._near[arch] = inside
         return self._near[arch]
 
-    def _nearest(self, arch: Arch) -> tuple[Arch, ...]:
+    def _nearest(self, arch: Arch, without: tuple[Arch, ...], count: int) -> tuple[Arch, ...]:
+        """The `count` nearest other members, and those as near as the last of them.
+
+        By distance, then in the pool's order; neither itself nor those of `without`.
+        """
         graph = self._space.graph(arch)
         largest, o = self._largest, len(self.operations)
         vertices = max(largest, len(graph.operations))
@@ -157,14 +168,13 @@ class Pool:
         whole = flat(graph, self.operations, vertices).reshape(vertices, o + vertices)
         row = whole[:largest, : o + largest].ravel()
         others = self._weights - 2 * (self._encoded @ row)
-        itself = self._places.get(self._key(arch))
-        if itself is not None:
-            others[itself] = np.inf
-        smallest = others.min()
-        if np.isinf(smallest):
-            return ()
+        places = [self._places.get(self._key(one)) for one in (arch, *without)]
+        others[[place for place in places if place is not None]] = np.inf
         standing = tuple(self._members.values())
-        return tuple(standing[place] for place in np.flatnonzero(others == smallest).tolist())
+        last = np.partition(others, min(count, len(others)) - 1)[min(count, len(others)) - 1]
+        near = np.flatnonzero((others <= last) & np.isfinite(others))
+        by_distance = near[np.argsort(others[near], kind="stable")]
+        return tuple(standing[place] for place in by_distance.tolist())
 
     @cached_property
     def _places(self) -> dict[Arch, int]:

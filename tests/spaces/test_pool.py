@@ -72,6 +72,18 @@ def test_an_isolated_member_goes_to_the_nearest_with_all_ties() -> None:
     assert pool.neighbours((1, 1, 1, 1, 1, 0)) == [(1, 1, 1, 0, 0, 0)]
 
 
+def test_a_member_with_few_neighbours_gets_the_nearest_others_besides() -> None:
+    inside = NASBENCH201.neighbours(ZERO)[3:5]
+    far = [(1, 1, 0, 0, 0, 0), (0, 1, 1, 1, 0, 0), (0, 0, 0, 0, 1, 1), (1, 1, 1, 1, 1, 1)]
+    members = [ZERO, *far, *inside]
+    assert Pool(NASBENCH201, members, least=2).neighbours(ZERO) == inside
+    # The third and the fourth differ from ZERO by two edges each: both come, in pool order.
+    assert Pool(NASBENCH201, members, least=3).neighbours(ZERO) == [*inside, far[0], far[2]]
+    assert Pool(NASBENCH201, members, least=5).neighbours(ZERO) == [*inside, far[0], far[2], far[1]]
+    everyone = Pool(NASBENCH201, members, least=99).neighbours(ZERO)
+    assert sorted(everyone) == sorted(members[1:])
+
+
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
