@@ -211,8 +211,11 @@ def run(name: str, workers: int, resume: bool, results: Path) -> None:
 @results_folder
 @click.option("--reports", type=click.Path(path_type=Path), default="reports", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; one a core by default.")
-def report(results: Path, reports: Path, workers: int | None) -> None:
-    """Write the tables and figures of all results."""
+@as_json
+def report(results: Path, reports: Path, workers: int | None, json: bool) -> None:
+    """Write the tables and figures of all results, and print the gist of them."""
+    from bench.commands import reporting
+
     try:
         from bench.reports.write import write_reports
     except ModuleNotFoundError as error:
@@ -220,6 +223,9 @@ def report(results: Path, reports: Path, workers: int | None) -> None:
             f"figures need {error.name}, which is not here; pip install 'ipl-bench[figures]'"
         ) from error
     workers = workers or os.cpu_count() or 1
-    written = write_reports(results, reports, workers=workers)
+    with Printer(json, "tasks") as printer:
+        written = write_reports(results, reports, workers=workers)
+        for row in reporting.summary(written):
+            printer.add(row)
     pages = [path for path in written if path.name == "README.md"]
     tell(f"wrote {len(written)} files; begin with {', '.join(map(str, pages))}")
