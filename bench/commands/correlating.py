@@ -13,7 +13,6 @@ from bench.runs.tasks import Task
 
 SHOWN = (
     "task",
-    "truth",
     "proxy",
     "n",
     "n_failed",
@@ -25,6 +24,7 @@ SHOWN = (
     "partial_spearman",
     "best_of_10",
     "kendall_common",
+    "truth",
 )
 
 
