@@ -12,12 +12,10 @@ from bench.runs import members
 from bench.runs.pool import execute
 from bench.runs.provenance import commit, machine, versions
 from bench.runs.row import Attachment, Run
-from bench.runs.store import ROWS, Store
+from bench.runs.store import PROVENANCE, ROWS, Store
 from bench.studies import STUDIES
 from bench.studies.study import Study
 from bench.tables import files
-
-PROVENANCE = "provenance.json"
 
 
 def run(

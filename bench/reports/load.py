@@ -16,9 +16,7 @@ from typing import Any
 
 from bench.base import DataError, Floats, Record
 from bench.reports.attachments import Attachments, Trace, floats
-
-ROWS = "rows.jsonl"
-PROVENANCE = "provenance.json"
+from bench.runs.store import PROVENANCE, ROWS
 
 _SHARED_FIELDS = (
     *("study", "machine", "commit", "seed", "run", "part", "parts"),

@@ -55,10 +55,10 @@ class Oracle:
                 f"the task {answers.task.name} records no training seconds, so a budget in "
                 "seconds cannot be charged; give queries=N"
             )
-        if budget.seconds is not None and min(answers.seconds) <= 0:
+        if budget.seconds is not None and answers.least_seconds <= 0:
             raise DataError(
                 f"expected training seconds above zero in {answers.task.name}, got "
-                f"{min(answers.seconds):g}; a budget in seconds would never end"
+                f"{answers.least_seconds:g}; a budget in seconds would never end"
             )
         self._answers = answers
         self._budget = budget
@@ -127,7 +127,7 @@ class Oracle:
     ) -> tuple[Floats, float]:
         """The oriented values of one proxy, and the seconds they cost."""
         table = self._answers.task.table
-        proxy = self._answers.proxy(name)
+        proxy = self._answers.task.proxy(name)
         if name in table.scores:
             values = table.scores[name][rows]
             recorded = table.score_seconds.get(name)

@@ -24,6 +24,7 @@ from bench.base import DataError, Record
 from bench.runs.row import Attachment, Outcome, line
 
 ROWS = "rows.jsonl"
+PROVENANCE = "provenance.json"
 
 
 class Store:

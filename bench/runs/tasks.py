@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 
@@ -92,6 +92,10 @@ class Answers:
             if table.training_seconds is not None
             else [nan] * len(table.archs)
         )
+        self.least_seconds = min(
+            (seconds for row in self._rows.values() if not isnan(seconds := self.seconds[row])),
+            default=inf,
+        )
         self._computed: dict[str, Floats] = {}
         self.best = float(np.nanmax(validation) if table.maximise else np.nanmin(validation))
 
@@ -128,10 +132,6 @@ class Answers:
     def proxies(self) -> tuple[str, ...]:
         """The proxies that the table records."""
         return tuple(self.task.table.scores)
-
-    def proxy(self, name: str) -> Proxy | None:
-        """The facts of a proxy; see `Task.proxy`."""
-        return self.task.proxy(name)
 
 
 @lru_cache(maxsize=4)

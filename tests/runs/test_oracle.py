@@ -61,6 +61,13 @@ def test_a_budget_in_seconds_must_be_able_to_end(seconds: float) -> None:
         oracle(toy_table(training_seconds=np.full(64, seconds)), seconds=10.0)
 
 
+def test_an_unknown_training_time_hides_no_senseless_one() -> None:
+    seconds = np.full(64, 5.0)
+    seconds[0], seconds[9] = np.nan, -1.0
+    with pytest.raises(DataError, match="training seconds above zero in toy/data, got -1"):
+        oracle(toy_table(training_seconds=seconds), seconds=10.0)
+
+
 def test_unrecorded_seconds_are_unknown_and_not_zero() -> None:
     asked = oracle(toy_table(training_seconds=None))
     asked.query((0, 0, 0))
