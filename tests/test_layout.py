@@ -14,16 +14,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 MAY_IMPORT = {
     "base": set(),
+    "draws": set(),
     "kernels": set(),
     "metrics": set(),
     "spaces": {"base"},
     "tables": {"base"},
     "searchers": {"base"},
     "ipl": {"base"},
-    "networks": {"base", "spaces"},
-    "proxies": {"base", "kernels"},
+    "networks": {"base", "draws", "spaces"},
+    "proxies": {"base", "draws", "kernels"},
     "training": {"base"},
-    "runs": {"base", "spaces", "networks", "tables", "proxies", "training", "searchers"},
+    "runs": {
+        *("base", "draws", "spaces", "networks", "tables", "proxies", "training", "searchers"),
+    },
     "studies": {"base", "runs"},
     "reports": {"base", "metrics", "runs"},
 }
