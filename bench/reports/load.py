@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ class ScoreSet:
     scores: Mapping[str, Floats]
     seconds: Mapping[str, Floats] = field(default_factory=dict)
     targets: Mapping[str, Floats] = field(default_factory=dict)
+    seed: int = 0
+    """What initial weights and minibatches were drawn with, where scores were computed live."""
 
     @property
     def target(self) -> Floats:
@@ -80,7 +83,9 @@ class Study:
     commit: str
     machines: tuple[str, ...]
     score_sets: tuple[ScoreSet, ...]
-    """By task, in alphabetical order."""
+    """By task, in alphabetical order; where a task was scored with several seeds, the first."""
+    repeats: tuple[ScoreSet, ...]
+    """By task and seed, of tasks that were scored with several seeds: all of them."""
     searches: tuple[Search, ...]
     """By task, searcher, budget and seed."""
     failed: tuple[Record, ...]
@@ -170,22 +175,31 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
     fine = [(folder, row) for folder, row in kept if row["status"] == "ok"]
     score_sets = [_score_set(f, row, attachments) for f, row in fine if row["kind"] == "score"]
     searches = [_search(f, row, attachments) for f, row in fine if row["kind"] == "search"]
-    tasks = [scores.task for scores in score_sets]
-    if len(set(tasks)) < len(tasks):
-        twice = sorted({task for task in tasks if tasks.count(task) > 1})
-        raise DataError(
-            f"expected one score row a task in study {name!r}; got several of {', '.join(twice)}"
-        )
+    by_task = _by_task(name, score_sets)
     folders = sorted({folder for folder, _ in rows})
     return Study(
         name=name,
         commit=commit,
         machines=tuple(sorted({str(row["machine"]) for _, row in rows})),
-        score_sets=tuple(sorted(score_sets, key=lambda s: s.task)),
+        score_sets=tuple(each[0] for each in by_task.values()),
+        repeats=tuple(one for each in by_task.values() if len(each) > 1 for one in each),
         searches=tuple(sorted(searches, key=lambda s: (s.task, s.searcher, s.budget, s.seed))),
         failed=tuple(row for _, row in kept if row["status"] == "failed"),
         provenance={folder.name: _provenance(folder) for folder in folders},
     )
+
+
+def _by_task(name: str, score_sets: Sequence[ScoreSet]) -> dict[str, list[ScoreSet]]:
+    """The score sets of each task, by seed. Raises DataError for two of one task and seed."""
+    ordered = sorted(score_sets, key=lambda each: (each.task, each.seed))
+    keys = [(each.task, each.seed) for each in ordered]
+    if len(set(keys)) < len(keys):
+        twice = sorted({task for task, seed in keys if keys.count((task, seed)) > 1})
+        raise DataError(
+            "expected one score row a task and seed in study "
+            f"{name!r}; got several of {', '.join(twice)}"
+        )
+    return {task: list(group) for task, group in groupby(ordered, key=lambda each: each.task)}
 
 
 def _provenance(folder: Path) -> Record:
@@ -224,6 +238,7 @@ def _score_set(folder: Path, row: Record, attachments: Attachments) -> ScoreSet:
         scores={name: floats(columns[f"score:{name}"]) for name in proxies},
         seconds=_prefixed(columns, "seconds:"),
         targets=_prefixed(columns, "target:"),
+        seed=int(row["seed"]),
     )
 
 

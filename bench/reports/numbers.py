@@ -16,6 +16,7 @@ from bench.reports.load import ScoreSet, Study
 from bench.reports.noise import compare_truths
 from bench.reports.sample import draw_sample
 from bench.reports.searches import Curve, curves, summarise
+from bench.reports.seeds import compare_seeds
 from bench.reports.tables import failure_records
 from bench.runs.pool import in_order
 
@@ -29,6 +30,7 @@ class Numbers:
     leads: Sequence[Record]
     ceilings: Sequence[Record]
     noise: Sequence[Record]
+    seeds: Sequence[Record]
     searches: Sequence[Record]
     failures: Sequence[Record]
     curves: Mapping[str, Sequence[Curve]]
@@ -66,6 +68,7 @@ def measure(study: Study, *, seed: int, resamples: int = 1000, workers: int = 1)
         leads=[record for task in tasks for record in task.leads],
         ceilings=[record for task in tasks for record in task.ceilings],
         noise=compare_truths(by_task, rng=rng(), resamples=resamples),
+        seeds=compare_seeds(study.repeats, rng=rng(), resamples=resamples),
         searches=summarise(study.searches, rng=rng(), resamples=resamples),
         failures=failure_records(correlations, study.failed),
         curves={

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.reports.load import Study
 from bench.reports.numbers import Numbers
+from bench.reports.seeds import seed_table
 from bench.reports.tables import Table, markdown_text, number, with_interval
 
 _TITLES = {"correlations": "Correlations", "searches": "Searches", "failures": "Failures"}
@@ -100,6 +101,8 @@ def _comparisons(numbers: Numbers) -> list[str]:
         )
     if numbers.noise:
         parts.append("One training run against the mean over seeds: [noise.csv](noise.csv).\n")
+    parts += _beyond_parameters(numbers)
+    parts += _seeds(numbers)
     if numbers.ceilings:
         parts.append(
             "The noise ceiling, τ between validation and test accuracy "
@@ -112,3 +115,44 @@ def _comparisons(numbers: Numbers) -> list[str]:
         ]
         parts.append("")
     return parts
+
+
+def _beyond_parameters(numbers: Numbers) -> list[str]:
+    """Which proxies say more than a parameter count, task by task."""
+    tasks = list(dict.fromkeys(record["task"] for record in numbers.comparisons))
+    if not tasks:
+        return []
+    text = (
+        "Proxies whose τ is above that of the parameter count, the paired interval clear of 0; "
+        "and those whose partial ρ given the parameter count is, by its interval, above 0:\n"
+    )
+    parts = [text]
+    for task in tasks:
+        above = [
+            record["proxy"]
+            for record in numbers.comparisons
+            if record["task"] == task and (record["low"] or 0) > 0
+        ]
+        given = [
+            record["proxy"]
+            for record in numbers.correlations
+            if record["task"] == task and (record["partial_spearman_low"] or 0) > 0
+        ]
+        parts.append(f"- {task}: {_listed(above)}; given it: {_listed(given)}")
+    return [*parts, ""]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _seeds(numbers: Numbers) -> list[str]:
+    """How much of each correlation is the seed's."""
+    if not numbers.seeds:
+        return []
+    text = (
+        "How much of a correlation is the seed's ([seeds.csv](seeds.csv)): initial weights and "
+        "minibatch drawn anew, on the same architectures. The seed's share is its part of the "
+        "variance of τ, the rest is that of the sample of architectures.\n"
+    )
+    return [text, markdown_text(seed_table(numbers.seeds))]

@@ -98,6 +98,7 @@ def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator
         "comparisons": numbers.comparisons,
         "ceilings": numbers.ceilings,
         "noise": numbers.noise,
+        "seeds": numbers.seeds,
         "searches": numbers.searches,
         "failures": numbers.failures,
     }
