@@ -1,0 +1,15 @@
+"""Kernels: plain torch, and the same in Triton where there is a GPU; one file each.
+
+Each file but `box_average`, which serves CPUs alone, holds a launcher that picks, its reference
+`<launcher>_torch`, and `cost`: floating-point operations and bytes of a call with those tensors.
+"""
+
+KERNELS = {
+    "batch_norm_jet": "batch_norm_jet",
+    "grouped_conv_norm_relu": "grouped_conv_norm_relu",
+    "normalised_difference": "normalised_difference",
+    "pattern_gram": "pattern_gram",
+    "saliency": "saliency_sums",
+    "sign_codes": "sign_codes",
+}
+"""The launcher's name by that of its file."""
