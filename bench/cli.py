@@ -16,9 +16,10 @@ import click
 
 from bench import __version__
 from bench.base import BenchError
+from bench.commands.options import own_table, scored
 from bench.commands.showing import Printer, Progress, tell
 
-KINDS = ("spaces", "tables", "tasks", "proxies", "searchers", "studies")
+KINDS = ("spaces", "tables", "tasks", "proxies", "passes", "searchers", "studies")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -61,34 +62,6 @@ results_folder = click.option(
     show_default=True,
     help="The folder of results.",
 )
-
-
-def own_table(command: Any) -> Any:
-    """The options that make a user's own file a task."""
-    for option in (
-        click.option("--minimise", is_flag=True, help="With --table: smaller accuracies win."),
-        click.option(
-            "--column",
-            "columns",
-            multiple=True,
-            metavar="OURS=THEIRS",
-            help="With --table: the file's name for arch, validation, test or train.",
-        ),
-        click.option(
-            "--ignore", multiple=True, metavar="COLUMN", help="With --table: no proxy; repeatable."
-        ),
-        click.option("--dataset", help="With --table: what its archs were trained on."),
-        click.option("--space", metavar="SPACE", help="With --table: the space of its archs."),
-        click.option(
-            "--table",
-            "tables",
-            type=click.Path(path_type=Path),
-            multiple=True,
-            help="A CSV, Parquet or NAS-Bench-Suite-Zero JSON file as one more task.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @cli.command("list")
@@ -179,6 +152,79 @@ def search(
         raise BenchError(
             f"{len(failed)} of {len(rows)} searches failed, the first with {failed[0]}"
         )
+
+
+@cli.command()
+@click.argument("space", required=False)
+@click.option("--model", metavar="MODULE:FUNCTION", help="Score this model, and no space.")
+@scored
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes; one a core is fastest.",
+)
+@click.option("--resume", is_flag=True, help="Go on with results that are there already.")
+@click.option("--name", default="live", show_default=True, help="The study's, of results.")
+@results_folder
+@as_json
+def score(
+    space: str | None,
+    model: str | None,
+    workers: int,
+    resume: bool,
+    name: str,
+    results: Path,
+    json: bool,
+    **said: Any,
+) -> None:
+    """Score untrained networks live: those of a SPACE, or a model of your own.
+
+    Rows of a space are streamed into the results folder, and none is lost or repeated when the
+    command is killed and goes on by --resume; --against adds what `report` reads.
+    """
+    from bench.commands import scoring
+
+    what = scoring.What(**said)
+    if (space is None) == (model is None):
+        raise BenchError("expected either a SPACE or --model, got " + ("both" if space else "none"))
+    if model is not None:
+        with Printer(json, "scores", scoring.SHOWN_OF_MODEL) as printer:
+            for row in scoring.score_model(model, what):
+                printer.add(row)
+        return
+    with Printer(json, "proxies", scoring.SHOWN) as printer:
+        try:
+            folder, rows = scoring.score_space(
+                str(space), what, results, name, workers=workers, resume=resume
+            )
+        except KeyboardInterrupt:
+            raise BenchError(
+                "interrupted; finished rows are kept, and --resume goes on from them"
+            ) from None
+        for row in rows:
+            printer.add(row)
+    tell(f"rows in {folder}")
+
+
+@cli.command()
+@click.argument("space")
+@scored
+@results_folder
+@as_json
+def profile(space: str, results: Path, json: bool, **said: Any) -> None:
+    """Measure where the time of scoring a SPACE goes: passes, operations, kernels, ceilings.
+
+    The rows go to the results folder, and `report` draws them.
+    """
+    from bench.commands import profiling, scoring
+
+    with Printer(json, "profile", profiling.SHOWN) as printer:
+        folder, rows = profiling.profile_space(space, scoring.What(**said), results)
+        for row in rows:
+            printer.add(row)
+    tell(f"rows in {folder}")
 
 
 @cli.command()

@@ -25,6 +25,10 @@ NB201 = "|avg_pool_3x3~0|+|nor_conv_1x1~0|none~1|+|none~0|skip_connect~1|none~2|
 OTHER = NB201.replace("avg_pool_3x3", "nor_conv_3x3")
 CSV = f"arch,validation,test,mine\n{NB201},90.5,90.0,1.0\n{OTHER},91.5,91.0,2.0\n"
 OWN = "correlate --table {folder}/own.csv --space nasbench201"
+SCORE = "score nasbench201 --results {folder}/results --dataset noise,size=8"
+TEN = SCORE + " --sample 10 --proxies random,parametric"
+LIVE = SCORE + " --sample 10 --proxies snip"
+MODEL = "score --model {folder}/own.py:make --proxies snip"
 
 
 def own(text: str) -> Callable[[Path], object]:
@@ -149,6 +153,80 @@ CASES = [
     Case("unknown command", "correlat darts/suite", r"correlat"),
     Case("unknown kind", "list proxys", r"proxys"),
     Case("unknown table", "fetch darts/suit", r"did you mean darts/suite\?"),
+    Case("nothing to score", "score", r"SPACE or --model, got none"),
+    Case("space and model", MODEL + " nasbench201", r"SPACE or --model, got both"),
+    Case("unknown space to score", TEN.replace("201", "202"), r"did you mean nasbench201\?"),
+    Case("no architectures", SCORE + " --proxies random", r"--all, --sample N and --archs FILE"),
+    Case("all and a sample", TEN + " --all", r"one of --all, --sample N .* got 2"),
+    Case("sample above the space", TEN.replace("10", "15626"), r"1 to 15,625 .* got 15,626"),
+    Case("sample of none", TEN.replace("10", "0"), r"--sample"),
+    Case(
+        "all of a space too large",
+        "score darts --all --proxies random --results {folder}/results",
+        r"at most 100,000 architectures .* darts with 1,076",
+    ),
+    Case("no proxies", SCORE + " --sample 10", r"--proxies with names"),
+    Case("unknown proxy to score", TEN + ",synflw", r"did you mean synflow\?"),
+    Case(
+        "proxy of tables only",
+        TEN + " --proxy {folder}/own.py:mine",
+        r"own\.py:mine, whose values stand in tables only",
+        lambda folder: (folder / "own.py").write_text(
+            "from bench.proxies.recorded import Recorded\n"
+            "mine = Recorded('mine', frozenset({'data'}), 'none', 'none')\n"
+        ),
+    ),
+    Case(
+        "pass misspelt",
+        TEN + " --proxy {folder}/own.py:mine",
+        r"did you mean loss_gradients\?",
+        lambda folder: (folder / "own.py").write_text("def mine(loss_gradient):\n    return 1.0\n"),
+    ),
+    Case("unknown dataset", TEN + " --dataset cifar-10", r"did you mean cifar10\?"),
+    Case("no images", TEN + " --dataset {folder}/own.npz", r"own\.npz, which does not exist"),
+    Case("zero batch", TEN + " --batch 0", r"--batch"),
+    Case(
+        "batch above the data", LIVE + " --dataset imagenet16-120 --batch 107", r"got a file of 106"
+    ),
+    Case("no such shape", LIVE + " --shape chanels=4", r"chanels"),
+    Case("shape of no sense", LIVE + " --shape channels=0", r"channels"),
+    Case("shape without value", LIVE + " --shape channels", r"NAME=NUMBER"),
+    Case("shape twice", LIVE + " --shape cells=1 --shape cells=2", r"cells twice"),
+    Case("no threads", TEN + " --threads 0", r"threads"),
+    Case("no seeds to score", TEN + " --seeds 0", r"--seeds"),
+    Case("results of no name", TEN + " --name a/b", r"a folder's name, got 'a/b'"),
+    Case("unknown task to hold against", TEN + " --against nasbench201/cifar", r"did you mean"),
+    Case(
+        "task of another space",
+        TEN + " --against darts/suite",
+        r"of the space nasbench201, got darts/suite",
+    ),
+    Case(
+        "no file of architectures",
+        SCORE + " --archs {folder}/own.txt --proxies random",
+        r"own\.txt",
+    ),
+    Case(
+        "foreign file of architectures",
+        SCORE + " --archs {folder}/own.txt --proxies random",
+        r"line 2 of \S+own\.txt",
+        lambda folder: (folder / "own.txt").write_text(f"{NB201}\n|what~0|\n"),
+    ),
+    Case(
+        "architecture twice",
+        SCORE + " --archs {folder}/own.txt --proxies random",
+        r"lines 1 and 3",
+        lambda folder: (folder / "own.txt").write_text(f"{NB201}\n{OTHER}\n{NB201}\n"),
+    ),
+    Case("no such model", MODEL, r"no file \S+own\.py"),
+    Case("model of no module", MODEL.replace("{folder}/own.py:make", "resnet"), r"module:object"),
+    Case(
+        "model that fails",
+        MODEL,
+        r"made no model: ZeroDivisionError",
+        lambda folder: (folder / "own.py").write_text("def make():\n    return 1 / 0\n"),
+    ),
+    Case("sample of a model", MODEL + " --sample 3", r"--model alone"),
 ]
 
 
@@ -245,6 +323,15 @@ def test_a_results_folder_that_cannot_be_written_is_named(
     assert code == 2
     assert "could not write" in err
     assert "Permission denied" in err
+
+
+def test_scores_that_cannot_be_written_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results").write_text("a file, where a folder should be")
+    code, out, err = ended(TEN.format(folder=tmp_path), monkeypatch, capsys)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert re.match(r"ipl-bench: could not write \S+: Not a directory", err)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import get_type_hints
 
 from bench.base import BenchError, Record
-from bench.runs import members
+from bench.proxies.computed import Computed
+from bench.runs import live, members
 
 
 def rows(kind: str) -> list[Record]:
@@ -42,11 +45,32 @@ def _task(name: str) -> Record:
 
 def _proxy(name: str) -> Record:
     proxy = members.proxy(name)
-    return {
+    row: Record = {
         "higher_is_better": proxy.higher_is_better,
         "needs": sorted(proxy.needs),
         "paper": proxy.paper,
     }
+    if isinstance(proxy, Computed):
+        row |= {
+            "definition": proxy.definition,
+            "passes": list(proxy.passes),
+            "follows": proxy.follows,
+            "deviations": list(proxy.deviations),
+        }
+    return row
+
+
+def _passes() -> Iterator[Record]:
+    """What a live proxy may read: each pass, what it does, and the fields of its record."""
+    live.require_torch()
+    from bench.proxies.passes import PASSES
+
+    for name, each in PASSES.items():
+        run = getattr(each.run, "func", each.run)
+        record = get_type_hints(run)["return"]
+        about = (run.__doc__ or "").strip().splitlines()
+        names = [field.name for field in fields(record)] if is_dataclass(record) else []
+        yield {"name": name, "after": list(each.after), "about": about[0], "fields": names}
 
 
 def _searcher(name: str) -> Record:
@@ -76,4 +100,5 @@ _KINDS: dict[str, Callable[[], Iterator[Record]]] = {
     "proxies": lambda: _each("proxies", _proxy),
     "searchers": lambda: _each("searchers", _searcher),
     "studies": _studies,
+    "passes": _passes,
 }

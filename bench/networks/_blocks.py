@@ -144,8 +144,14 @@ def head(channels: int, classes: int) -> list[tuple[str, nn.Module]]:
 
 
 def total(terms: Iterable[Tensor]) -> Tensor:
-    """The sum of at least one tensor, from the left; one alone is returned as it is."""
-    return functools.reduce(operator.add, terms)
+    """The sum of at least one tensor, from the left; one alone is returned as it is.
+
+    The first sum is a tensor of its own, to which the others are added in place.
+    """
+    first, *others = terms
+    if not others:
+        return first
+    return functools.reduce(operator.iadd, others[1:], first + others[0])
 
 
 class EdgeCell(nn.Module):

@@ -28,6 +28,8 @@ _SEARCH_FIELDS = ("searcher", "budget", "queries", "seconds", "validation", "reg
 _COMMIT = r"\w[\w.+-]*"
 """What a commit is called; a report's folder is called the same."""
 _KEY = ("kind", "run", "task", "searcher", "budget", "seed")
+_NUMBERED = frozenset({"profile"})
+"""Kinds of rows that nothing but their part tells apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,8 @@ class Study:
     """By task and seed, of tasks that were scored with several seeds: all of them."""
     searches: tuple[Search, ...]
     """By task, searcher, budget and seed."""
+    profiles: tuple[Record, ...]
+    """Rows of `ipl-bench profile`, by run and part."""
     failed: tuple[Record, ...]
     """The rows of runs that failed, as written."""
     provenance: Mapping[str, Record]
@@ -169,7 +173,7 @@ def _check_row(row: Any, where: str) -> None:
 
 
 def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study:
-    last = {tuple(str(row.get(part)) for part in _KEY): (folder, row) for folder, row in rows}
+    last = {_key(row): (folder, row) for folder, row in rows}
     kept = [last[key] for key in sorted(last)]
     attachments = Attachments()
     fine = [(folder, row) for folder, row in kept if row["status"] == "ok"]
@@ -184,9 +188,16 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
         score_sets=tuple(each[0] for each in by_task.values()),
         repeats=tuple(one for each in by_task.values() if len(each) > 1 for one in each),
         searches=tuple(sorted(searches, key=lambda s: (s.task, s.searcher, s.budget, s.seed))),
+        profiles=tuple(row for _, row in fine if row["kind"] == "profile"),
         failed=tuple(row for _, row in kept if row["status"] == "failed"),
         provenance={folder.name: _provenance(folder) for folder in folders},
     )
+
+
+def _key(row: Record) -> tuple[str, ...]:
+    """What makes two rows the same one, of which the last counts."""
+    part = (f"{row['part']:06d}",) if row["kind"] in _NUMBERED else ()
+    return (*(str(row.get(name)) for name in _KEY), *part)
 
 
 def _by_task(name: str, score_sets: Sequence[ScoreSet]) -> dict[str, list[ScoreSet]]:

@@ -10,7 +10,12 @@ from bench.reports.numbers import Numbers
 from bench.reports.seeds import seed_table
 from bench.reports.tables import Table, markdown_text, number, with_interval
 
-_TITLES = {"correlations": "Correlations", "searches": "Searches", "failures": "Failures"}
+_TITLES = {
+    "correlations": "Correlations",
+    "searches": "Searches",
+    "profiles": "Profile",
+    "failures": "Failures",
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,9 @@ def index(studies: Sequence[Study], command: str) -> str:
 
 def _counts(study: Study) -> str:
     counts = f"{len(study.score_sets):,} tasks with scores, {len(study.searches):,} searches"
-    return f"{counts}, {len(study.failed):,} failed runs"
+    profiles = len({row["run"] for row in study.profiles})
+    told = f", {profiles} profiles" if profiles else ""
+    return f"{counts}{told}, {len(study.failed):,} failed runs"
 
 
 def _head(study: Study, command: str) -> str:

@@ -17,16 +17,19 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from bench.base import Record
 from bench.reports import tables
 from bench.reports._written import replace_files
 from bench.reports.figures.heatmap import heatmaps
 from bench.reports.figures.noise import noise_figure
+from bench.reports.figures.roofline import rooflines
 from bench.reports.figures.scatter import scatter
 from bench.reports.figures.search import search_curves
 from bench.reports.figures.top import top_curves
 from bench.reports.load import Study, load_studies
 from bench.reports.numbers import Numbers, measure
 from bench.reports.page import Picture, index, page
+from bench.reports.profiles import profile_tables
 from bench.reports.style import as_bytes, paper_style
 
 SEED = 0
@@ -87,6 +90,7 @@ def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator
     shown = {
         "correlations": tables.correlation_tables(numbers.correlations, numbers.leads),
         "searches": tables.search_tables(numbers.searches),
+        "profiles": profile_tables(study.profiles),
         "failures": [tables.failure_table(numbers.failures)] if numbers.failures else [],
     }
     for name, parts in shown.items():
@@ -99,6 +103,7 @@ def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator
         "ceilings": numbers.ceilings,
         "noise": numbers.noise,
         "seeds": numbers.seeds,
+        "profiles": _same_fields(study.profiles),
         "searches": numbers.searches,
         "failures": numbers.failures,
     }
@@ -108,9 +113,23 @@ def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator
     yield "README.md", page(study, numbers, shown, pictures, command).encode()
 
 
+def _same_fields(rows: Sequence[Record]) -> list[Record]:
+    """Rows of several shapes with the fields of all, None where one has none."""
+    fields = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name) for name in fields} for row in rows]
+
+
 def figures_of(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, Figure]]:
     """Every figure that the study has something for."""
     yield from _correlation_figures(study, numbers)
+    for number, figure in enumerate(rooflines(study.profiles), start=1):
+        caption = (
+            "Left, seconds a network by pass. Right, the rate of the dearest operations (circles, "
+            "with their part of the time) and of kernels (diamonds) against floating-point "
+            "operations a byte, under the roof that measured ceilings make; above it is what came "
+            "from cache."
+        )
+        yield Picture(f"roofline-{number}", "profiles", caption), figure
     for unit, lines in numbers.curves.items():
         caption = (
             f"Mean validation regret of the best architecture so far against {unit}, with the "

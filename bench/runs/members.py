@@ -26,6 +26,7 @@ from bench.base import (
     TableReader,
     UnknownNameError,
 )
+from bench.proxies.computed import PASS_NAMES, Computed
 
 _BUILT_IN: Mapping[str, Mapping[str, Any]] = {
     "spaces": {space.name: space for space in spaces.SPACES},
@@ -90,22 +91,62 @@ def reader(name: str) -> TableReader:
 
 
 def proxy(name: str) -> Proxy:
-    """The proxy of that name, or of `module:object`. Raises UnknownNameError."""
+    """The proxy of that name, or of `module:object`. Raises UnknownNameError.
+
+    A plain function is one of what passes recorded, if each of its parameters has the name of a
+    pass, and one of a graph otherwise; `higher_is_better`, `paper` and `needs` may stand on it.
+    """
     member = _member("proxies", name)
     if isinstance(member, type):
         member = _imported(name, member)
     if isinstance(member, Proxy):
         return member
     if callable(member):
-        return FunctionProxy(
-            name,
-            member,
-            higher_is_better=bool(getattr(member, "higher_is_better", True)),
-            paper=str(getattr(member, "paper", "not stated")),
-        )
+        facts: dict[str, Any] = {
+            "higher_is_better": bool(getattr(member, "higher_is_better", True)),
+            "paper": str(getattr(member, "paper", "not stated")),
+        }
+        passes = _passes(name, member)
+        if not passes:
+            return FunctionProxy(name, member, **facts)
+        about = (inspect.getdoc(member) or "not stated").splitlines()[0]
+        needs = frozenset(getattr(member, "needs", {"weights"}))
+        return Computed(name, member, passes, needs, follows="nothing", definition=about, **facts)
     raise UnknownNameError(
         f"expected {name} to be a proxy or a function of a graph, got {type(member).__name__}"
     )
+
+
+def _passes(name: str, function: Callable[..., Any]) -> tuple[str, ...]:
+    """The passes whose records a function wants; none where it is one of a graph.
+
+    Raises UnknownNameError where its parameters are neither: a pass misspelt, or more than one.
+    """
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # written in C
+        return ()
+    wanted = [
+        each.name
+        for each in parameters
+        if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+    ]
+    foreign = [each for each in wanted if each not in PASS_NAMES]
+    misspelt = [each for each in foreign if get_close_matches(each, PASS_NAMES, cutoff=0.8)]
+    if misspelt or (foreign and len(wanted) > 1):
+        first = (misspelt or foreign)[0]
+        raise UnknownNameError(
+            f"expected {name} to take one graph, or passes by their names, got a parameter "
+            f"{first}{_hint(first, PASS_NAMES)}; passes are {', '.join(PASS_NAMES)}"
+        )
+    return () if foreign else tuple(wanted)
+
+
+def named(text: str) -> Any:
+    """The object of `module:object` or `file.py:object`. Raises UnknownNameError."""
+    if ":" not in text:
+        raise UnknownNameError(f"expected module:object or file.py:object, got {text!r}")
+    return _imported(text, lambda: _object(text))
 
 
 def searcher(text: str) -> tuple[SearcherFactory, dict[str, Any]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.base import GraphProxy, OptionError, Proxy, UnknownNameError
+from bench.proxies.computed import Computed
 from bench.runs import members
 
 PLUGIN = '''
@@ -44,6 +45,21 @@ class Mute:
         pass
     def ask(self):
         return (0,)
+
+def live(loss_gradients, weights, scale=2.0):
+    """A score of two passes.
+
+    More on it.
+    """
+    return 1.0
+live.higher_is_better = False
+live.paper = "mine, 2025"
+
+def misspelt(loss_gradient):
+    return 1.0
+
+def mixed(graph, weights):
+    return 1.0
 
 number = 3
 '''
@@ -143,6 +159,10 @@ def test_module_and_file_need_no_packaging(module: str, tmp_path: Path) -> None:
         (lambda m: members.searcher("random,warm"), OptionError, "option=value"),
         (lambda m: members.searcher("random,=3"), OptionError, "option=value"),
         (lambda m: members.searcher(""), UnknownNameError, "no searcher ''"),
+        (lambda m: members.proxy(f"{m}:misspelt"), UnknownNameError, "did you mean loss_gradients"),
+        (lambda m: members.proxy(f"{m}:mixed"), UnknownNameError, "a parameter graph; passes are"),
+        (lambda m: members.named("resnet"), UnknownNameError, "module:object or file.py:object"),
+        (lambda m: members.named(f"{m}:nothing"), UnknownNameError, "no 'nothing' in"),
         (lambda m: members.space("nasbench202"), UnknownNameError, "did you mean"),
         (lambda m: members.reader("darts/suit"), UnknownNameError, "did you mean darts/suite"),
     ],
@@ -162,6 +182,16 @@ def test_options_have_the_type_that_the_searcher_states(module: str) -> None:
 def test_options_of_another_type_or_twice_are_refused(module: str, wrong: str) -> None:
     with pytest.raises(OptionError, match=r"expected (size as int|rate as float|every option)"):
         members.searcher(f"{module}:Typed,{wrong}")
+
+
+def test_a_function_of_passes_is_a_computed_proxy_with_its_facts(module: str) -> None:
+    proxy = members.proxy(f"{module}:live")
+    assert isinstance(proxy, Computed)
+    assert not isinstance(proxy, GraphProxy)
+    assert (proxy.name, proxy.passes) == (f"{module}:live", ("loss_gradients", "weights"))
+    assert (proxy.higher_is_better, proxy.paper) == (False, "mine, 2025")
+    assert (proxy.definition, proxy.needs) == ("A score of two passes.", {"weights"})
+    assert proxy.function(None, None) == 1.0
 
 
 def test_a_class_of_proxies_is_made_an_instance(module: str) -> None:

@@ -1,0 +1,78 @@
+"""`ipl-bench profile`: where the time of scoring goes, as rows that reports draw."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bench.base import DataError, OptionError, Record
+from bench.commands.scoring import What, architectures, proxies, shape_of
+from bench.proxies.computed import Computed
+from bench.runs import live, members
+from bench.runs.provenance import commit, machine, versions
+from bench.runs.row import Attachment, Outcome
+from bench.runs.store import PROVENANCE, Store
+
+STUDY = "profile"
+SHOWN = ("what", "pass", "name", "implementation", "calls", "seconds", "bound", "of_roof", "note")
+
+
+def profile_space(name: str, what: What, results: Path) -> tuple[Path, list[Record]]:
+    """Profile the scoring of some architectures of a space, and keep the rows.
+
+    Returns:
+        The results folder, and its rows: ceilings, passes, operations and kernels.
+
+    Raises:
+        BenchError: Something is wrong that a user can mend, or rows of this commit and space are
+            there already.
+    """
+    live.require_torch()
+    import torch
+
+    from bench.networks import Weights, network
+    from bench.proxies.live import Batch
+    from bench.proxies.profile import profile
+    from bench.tables import images
+
+    space = members.space(name)
+    archs = architectures(space, what)
+    found = [live.scorable(each) for each in proxies(what, live.every_proxy)]
+    computed = [each for each in found if isinstance(each, Computed)]
+    if not computed:
+        raise OptionError("expected a proxy that runs the network, got those of its graph alone")
+    place = torch.device(live.device(what.device))
+    batches = [
+        Batch(batch.images.to(place), batch.labels.to(place))
+        for batch in live.minibatches(what.dataset, what.batch, what.seed)
+    ]
+    weights = Weights(what.seed)
+    sizes = {"classes": images.dataset(what.dataset).classes, **dict(shape_of(what.shape))}
+    modules = [network(space.name, arch, weights, **sizes).to(place) for arch in archs]
+    folder = results / STUDY / f"{commit()}-{machine()}"
+    common = {"study": STUDY, "machine": machine(), "commit": commit()}
+    key = f"profile/{space.name}/{what.dataset}/batch={what.batch}/{place.type}/{what.threads}"
+    with Store.opened(folder, common) as store:
+        if key in store.done:
+            raise DataError(f"{folder} holds the profile {key} already; move it away to redo it")
+        with live.threaded(what.threads):
+            rows = [
+                {**_shared(space.name, what), **row} for row in profile(modules, batches, computed)
+            ]
+        content = json.dumps({**common, "versions": versions()}, indent=1) + "\n"
+        store.write(Attachment(PROVENANCE, content.encode()))
+        store.append(key, Outcome(rows))
+    return folder, rows
+
+
+def _shared(space: str, what: What) -> Record:
+    """The fields that every row has."""
+    return {
+        "kind": "profile",
+        "task": space,
+        "seed": what.seed,
+        "status": "ok",
+        "error": None,
+        "dataset": what.dataset,
+        "batch": what.batch,
+    }

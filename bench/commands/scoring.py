@@ -1,0 +1,312 @@
+"""`ipl-bench score`: untrained networks scored live, those of a space or a user's own."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.base import Arch, BenchError, DataError, OptionError, Record, Space, UnknownNameError
+from bench.draws import keyed
+from bench.proxies.computed import Computed
+from bench.runs import choose, live, live_store, live_tasks, members
+from bench.runs.live import LiveRun
+from bench.tables import files, images
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bench.runs.live_tasks import Against
+    from bench.runs.store import Store
+
+EVERY = "all"
+SHOWN = ("proxy", "n", "n_failed", "seconds", "errors")
+SHOWN_OF_MODEL = ("proxy", "seed", "value", "seconds", "error")
+
+
+@dataclass(frozen=True)
+class What:
+    """What is to be scored by what, as the command line says it."""
+
+    dataset: str
+    batch: int
+    seed: int
+    """The first one; samples are drawn by it too."""
+    seeds: int
+    threads: int = 1
+    device: str = "cpu"
+    proxies: str | None = None
+    """Names with commas between them, or `all`."""
+    proxy: tuple[str, ...] = ()
+    shape: tuple[str, ...] = ()
+    every: bool = False
+    sample: int | None = None
+    archs: Path | None = None
+    distinct: bool = False
+    against: tuple[str, ...] = ()
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds."""
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+    @property
+    def ways(self) -> int:
+        """In how many ways architectures of a space are chosen; it should be one."""
+        return self.every + (self.sample is not None) + (self.archs is not None)
+
+
+def score_space(
+    name: str, what: What, results: Path, study: str, *, workers: int = 1, resume: bool = False
+) -> tuple[Path, list[Record]]:
+    """Score architectures of a space into a results folder.
+
+    Returns:
+        The folder, and one record a proxy: how many scores, failures, and mean seconds.
+
+    Raises:
+        BenchError: Something is wrong that a user can mend, told before anything is scored; or
+            whole networks failed, told when all is done.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", study):
+        raise OptionError(f"expected --name to be a folder's name, got {study!r}")
+    space = members.space(name)
+    archs = architectures(space, what)
+    names, rankings = live.with_components(proxies(what, live.every_proxy))
+    run = LiveRun(
+        space=space.name,
+        archs=len(archs),
+        archs_sha256=live.digest(space, archs),
+        proxies=names,
+        dataset=what.dataset,
+        batch=what.batch,
+        seeds=what.all_seeds,
+        shape=shape_of(what.shape),
+        distinct=what.distinct,
+        threads=what.threads,
+        device=live.device(what.device),
+        rankings=rankings,
+    )
+    folder = live_store.folder_of(results, study)
+    if not resume and live_store.occupied(folder):
+        raise DataError(
+            f"{folder} holds results already; go on with them by --resume, or give another --name"
+        )
+    live.Scorer(run).check(archs[0])
+    tasks = [live_tasks.against(task, run, archs) for task in dict.fromkeys(what.against)]
+    about = {
+        "data_sha256": _hashes(run, what.against),
+        "architectures": _chosen(what),
+        "workers": workers,
+    }
+    with live_store.opened(folder) as store:
+        live_store.claim(store, run, about)
+        if live_store.KEY not in store.done:
+            with live_store.Stream.opened(folder / live_store.STREAM) as stream:
+                done = stream.count(run, space, archs)
+                rows = live.rows(run, archs, skip=done, workers=workers)
+                with _bar(study, run.rows, done) as advance:
+                    for row in rows:
+                        stream.append(row)
+                        advance()
+                live_store.finish(store, run, stream)
+        _compare(store, run, tasks)
+        (folder / live_store.STREAM).unlink(missing_ok=True)
+    end = live_store.finished(folder)
+    if end["failed_networks"]:
+        raise BenchError(
+            f"{sum(end['failed_networks'].values())} of {end['n']} networks failed, by "
+            f"{', '.join(end['failed_networks'])}; {folder / live_store.SCORES} says which"
+        )
+    return folder, list(_summary(end))
+
+
+def score_model(text: str, what: What) -> Iterator[Record]:
+    """Score a user's own model, `module:function` or `file.py:function`: one record a proxy.
+
+    The function is called without arguments, under a random state of the seed's.
+
+    Raises:
+        BenchError: Something is wrong that a user can mend.
+    """
+    if what.ways or what.distinct or what.shape or what.against:
+        raise OptionError(
+            "expected --model alone, got it with one of --all, --sample, --archs, --distinct, "
+            "--shape and --against, which are for a SPACE"
+        )
+    names = proxies(what, lambda: [n for n in live.every_proxy() if _of_networks(n)])
+    known = {name: live.scorable(name) for name in names}
+    computed = [each for each in known.values() if isinstance(each, Computed)]
+    if len(computed) < len(known):
+        graphs = ", ".join(set(known) - {each.name for each in computed})
+        raise OptionError(f"expected proxies of a network, got {graphs}, of a space's graph")
+    live.require_torch()
+    from bench.proxies.live import score
+
+    for seed in what.all_seeds:
+        batches = live.minibatches(what.dataset, what.batch, seed)
+        with live.threaded(what.threads):
+            module = _model(text, seed).to(live.device(what.device))
+            found = score(module, batches, computed, seed=seed)
+        for proxy, each in found.items():
+            yield {
+                "proxy": proxy,
+                "seed": seed,
+                "value": each.value,
+                "seconds": each.seconds,
+                "error": each.error,
+            }
+
+
+def architectures(space: Space, what: What) -> list[Arch]:
+    """The architectures asked for. Raises OptionError, DataError or ArchError."""
+    if what.ways != 1:
+        raise OptionError(
+            f"expected one of --all, --sample N and --archs FILE to say what of {space.name} is "
+            f"scored, got {what.ways or 'none'}"
+        )
+    if what.every:
+        archs = choose.whole(space)
+    elif what.sample is not None:
+        archs = choose.sampled(space, what.sample, keyed(what.seed, "sample", space.name))
+    else:
+        archs = choose.read(space, Path(str(what.archs)))
+    return choose.distinct(space, archs) if what.distinct else archs
+
+
+def proxies(what: What, every: Callable[[], list[str]]) -> tuple[str, ...]:
+    """The names of the proxies asked for, each once; whether they exist is not looked at."""
+    names: list[str] = []
+    if what.proxies is not None:
+        names += every() if what.proxies == EVERY else what.proxies.split(",")
+    names += what.proxy
+    if not names:
+        raise OptionError(
+            "expected --proxies with names (commas between them) or all, or --proxy, got neither"
+        )
+    return tuple(dict.fromkeys(name.strip() for name in names))
+
+
+def _of_networks(name: str) -> bool:
+    return isinstance(members.proxy(name), Computed)
+
+
+def shape_of(pairs: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """What sizes networks, from `name=number` each. Raises OptionError."""
+    shape: dict[str, int] = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        if not (key.isidentifier() and value.isdecimal()):
+            raise OptionError(f"expected --shape as NAME=NUMBER, got {pair!r}")
+        if key in shape:
+            raise OptionError(f"expected every --shape once, got {key} twice")
+        shape[key] = int(value)
+    return tuple(sorted(shape.items()))
+
+
+def _chosen(what: What) -> str:
+    """How the architectures were chosen, for provenance."""
+    if what.sample is not None:
+        return f"sample={what.sample}, seed={what.seed}"
+    return EVERY if what.every else str(what.archs)
+
+
+def _hashes(run: LiveRun, tasks: Sequence[str]) -> dict[str, str]:
+    """The SHA-256 of all files that go into the rows: images, tables, a user's proxies."""
+    found = images.dataset(run.dataset)
+    paths = [] if found.path is None else [found.path]
+    paths += [path for task in tasks for path in members.reader(task).files]
+    hashes = {path: files.source(path).sha256 for path in paths if path in files.known()}
+    own = [name.rpartition(":")[0] for name in run.proxies if ".py:" in name]
+    for path in [*own, *(path for path in paths if path not in hashes)]:
+        hashes[path] = sha256(Path(path).read_bytes()).hexdigest()
+    return hashes
+
+
+@contextmanager
+def _bar(name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, where that is a terminal, with rate and time left; call it for each row."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    with bars:
+        task = bars.add_task(name, total=total, completed=done)
+        yield lambda: bars.advance(task)
+
+
+def _compare(store: Store, run: LiveRun, tasks: Sequence[Against]) -> None:
+    """Add the rows of tasks that are not there yet."""
+    for found in tasks:
+        for seed in run.seeds:
+            key = live_tasks.key(found.task.name, seed)
+            if key not in store.done:
+                scores = store.folder / live_store.SCORES
+                store.append(key, live_tasks.outcome(scores, run, found, seed))
+
+
+def _summary(row: Record) -> Iterator[Record]:
+    for name in row["proxies"]:
+        errors = row["errors"].get(name, {})
+        yield {
+            "proxy": name,
+            "n": row["n"],
+            "n_failed": sum(errors.values()),
+            "seconds": row["seconds"][name] / row["n"],
+            "errors": errors,
+        }
+
+
+def _model(text: str, seed: int) -> nn.Module:
+    """The user's model. Raises UnknownNameError for what is none, or cannot be made."""
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng():
+        # Seeded before the import too: it may make the model.
+        torch.manual_seed(seed)
+        made = members.named(text)
+        if not isinstance(made, nn.Module):
+            if not callable(made):
+                raise UnknownNameError(
+                    f"expected {text} to be a function that makes a torch module, got a "
+                    f"{type(made).__name__}"
+                )
+            torch.manual_seed(seed)
+            try:
+                made = made()
+            except (Exception, SystemExit) as error:
+                raise UnknownNameError(
+                    f"{text} made no model: {type(error).__name__}: {error}"
+                ) from error
+    if not isinstance(made, nn.Module):
+        raise UnknownNameError(
+            f"expected {text} to give a torch module, got a {type(made).__name__}"
+        )
+    return made

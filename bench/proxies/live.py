@@ -1,0 +1,180 @@
+"""The live scorer: any network, the proxies asked for, each pass they read run once.
+
+The network is left as it was found, and so is the global random state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from math import isfinite
+from time import perf_counter
+from typing import Any, TypeAlias
+
+import torch
+from torch import nn
+
+from bench.base import OptionError
+from bench.proxies.computed import Computed, UndefinedError
+from bench.proxies.passes import PASSES
+from bench.proxies.passes.network import Batch, Network, device_of
+
+__all__ = ["Batch", "Result", "score"]
+
+Watch: TypeAlias = Callable[[str], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One proxy's score of one network, or why there is none."""
+
+    value: float | None
+    seconds: float
+    """What it would have taken alone: the passes it reads, and itself."""
+    error: str | None
+    """`undefined: ...`, `non-finite`, or the class of an error; None where there is a value."""
+
+
+@dataclass
+class _Ran:
+    """A pass that was run: its record, or why it failed."""
+
+    record: Any
+    seconds: float
+    error: str | None
+
+
+def score(
+    module: nn.Module,
+    batches: Batch | Sequence[Batch],
+    proxies: Sequence[Computed],
+    *,
+    seed: int = 0,
+    watch: Watch = nullcontext,
+) -> dict[str, Result]:
+    """Score one untrained network by many proxies.
+
+    Args:
+        module: Any classifier of images; it is called in training mode.
+        batches: One minibatch, or several for proxies that compare them.
+        proxies: What to compute.
+        seed: For the draws that passes make (Gaussian weights, noise).
+        watch: Gives, for a pass's name, a context in which that pass is run.
+
+    Returns:
+        A result by proxy. A failure is a result with a reason, and does not stop the others.
+
+    Raises:
+        OptionError: Where there is no minibatch, or one of a wrong shape.
+    """
+    device, dtype = device_of(module)
+    given = [batches] if isinstance(batches, Batch) else list(batches)
+    _check(given)
+    moved = [
+        Batch(batch.images.to(device=device, dtype=dtype), batch.labels.to(device))
+        for batch in given
+    ]
+    with _training(module), _random_state(device, seed):
+        runner = _Runner(Network(module, moved, seed), proxies, watch)
+        return {proxy.name: runner.score(proxy) for proxy in proxies}
+
+
+class _Runner:
+    """Runs passes as they are asked for, each once."""
+
+    def __init__(self, network: Network, proxies: Sequence[Computed], watch: Watch) -> None:
+        self._network = network
+        self._watch = watch
+        self._ran: dict[str, _Ran] = {}
+        self._wanted = {name for proxy in proxies for name in _behind(proxy.passes)}
+
+    def score(self, proxy: Computed) -> Result:
+        """Score by one proxy, from passes that ran already or are run now."""
+        names = [self._serving(name) for name in proxy.passes]
+        ran = [self._pass(name) for name in names]
+        before = sum(self._pass(name).seconds for name in _behind(names))
+        failed = next((each.error for each in ran if each.error), None)
+        if failed:
+            return Result(None, before, failed)
+        start = perf_counter()
+        value, error = _attempt(lambda: float(proxy.function(*(each.record for each in ran))))
+        seconds = before + perf_counter() - start
+        if error is None and not isfinite(value):
+            value, error = None, "non-finite"
+        return Result(value, seconds, error)
+
+    def _pass(self, name: str) -> _Ran:
+        """Run a pass, and those it starts from."""
+        if name not in self._ran:
+            after = [self._pass(other) for other in PASSES[name].after]
+            failed = next((ran.error for ran in after if ran.error), None)
+            if failed:
+                self._ran[name] = _Ran(None, 0.0, failed)
+            else:
+                start = perf_counter()
+                with self._watch(name):
+                    record, error = _attempt(
+                        lambda: PASSES[name].run(self._network, *(ran.record for ran in after))
+                    )
+                self._ran[name] = _Ran(record, perf_counter() - start, error)
+        return self._ran[name]
+
+    def _serving(self, name: str) -> str:
+        """The pass whose record serves: another that is wanted anyhow and holds it all."""
+        within = PASSES[name].within
+        return within if within in self._wanted and within is not None else name
+
+
+def _behind(names: Sequence[str]) -> set[str]:
+    """The passes that stand behind some, themselves among them."""
+    found: set[str] = set()
+    for name in names:
+        found |= {name, *_behind(PASSES[name].after)}
+    return found
+
+
+def _attempt(run: Any) -> tuple[Any, str | None]:
+    """What a call gives, or why it fails. A user's proxy or network may raise anything."""
+    try:
+        return run(), None
+    except UndefinedError as error:
+        return None, f"undefined: {error}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        return None, type(error).__name__
+
+
+def _check(batches: Sequence[Batch]) -> None:
+    """Raise OptionError unless every minibatch is one."""
+    if not batches:
+        raise OptionError("expected at least one minibatch, got none")
+    for batch in batches:
+        images, labels = batch.images, batch.labels
+        if images.dim() != 4 or labels.shape != images.shape[:1] or not len(images):
+            raise OptionError(
+                "expected images of shape n x c x h x w and n labels, "
+                f"got {tuple(images.shape)} and {tuple(labels.shape)}"
+            )
+        if not bool(torch.isfinite(images).all()):
+            raise OptionError("expected finite images, got NaN or infinities among them")
+
+
+@contextmanager
+def _training(module: nn.Module) -> Iterator[None]:
+    """Put a module into training mode, and every part of it back as it was."""
+    were = [(part, part.training) for part in module.modules()]
+    module.train()
+    try:
+        yield
+    finally:
+        for part, training in were:
+            part.training = training
+
+
+@contextmanager
+def _random_state(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed torch's global state, which dropout may draw from, and put it back."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,86 @@
+"""The pass of epsilon: constant initialisations, one forward for each that is asked for.
+
+Weights of every kind, norms' scales among them, are the constant; biases and shifts are 0
+(METHODS.md B.1). The classifier then gives every class the same logit, so the first stands for
+the one-class head that the reference builds. Norms use the statistics of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from bench.proxies.passes.network import Network, in_layout
+from bench.proxies.passes.recorder import plain
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantWeights:
+    """A network that can be run with all its weights at one constant, each of them once.
+
+    Which constants, a proxy says: they belong to a space, and a pass knows only a network.
+    """
+
+    network: Network
+    _kept: dict[tuple[float, bool], Tensor] = field(default_factory=dict)
+
+    def output(self, constant: float, *, handing_on: bool = False) -> Tensor:
+        """The first logit of `n` images; with `handing_on`, as `HandingOn` says, in float64."""
+        key = constant, handing_on
+        if key not in self._kept:
+            self._kept[key] = self._run(constant, handing_on)
+        return self._kept[key]
+
+    def _run(self, constant: float, handing_on: bool) -> Tensor:
+        given = self.network.batch.images
+        dtype = torch.float64 if handing_on else given.dtype
+        parameters = {
+            name: torch.full_like(tensor, constant if name.endswith("weight") else 0.0, dtype=dtype)
+            for name, tensor in self.network.parameters.items()
+        }
+        buffers = {
+            name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in self.network.buffers().items()
+        }
+        images = in_layout(given.to(dtype))
+        mode = HandingOn() if handing_on else None
+        with torch.no_grad():
+            return self.network.call(images, parameters, buffers=buffers, mode=mode)[:, 0]
+
+
+class HandingOn(TorchFunctionMode):
+    """Convolutions that keep the shape hand their input on, and a norm behind one only centres.
+
+    At a low constant such a layer is linear but for a factor near 0; this is it without that
+    factor, and without its blur. What is left shrinks far less, and float64 holds it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handed: Tensor | None = None
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """See `torch.overrides`."""
+        name = plain(func)
+        if name == "batch_norm" and args[0] is self._handed:
+            return args[0] - args[0].mean(dim=(0, 2, 3), keepdim=True)
+        output = func(*args, **(kwargs or {}))
+        if name == "conv2d" and output.shape == args[0].shape:
+            output = self._handed = args[0].clone()
+        return output
+
+
+def run(network: Network) -> ConstantWeights:
+    """Run nothing yet."""
+    return ConstantWeights(network)

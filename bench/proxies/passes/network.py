@@ -1,0 +1,157 @@
+"""What every pass is given: a module, the minibatches, and a seed; and how the module is called.
+
+The module's own tensors are never written: a pass calls it with parameters and buffers of its own
+choice through `torch.func.functional_call`, so there is nothing to copy and nothing to restore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.base import OptionError
+from bench.proxies.passes.recorder import FastPools
+
+_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A minibatch: `images`, `n x c x h x w`, floating point; `labels`, `n`, int64."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class Network:
+    """One network on its way through the passes."""
+
+    def __init__(self, module: nn.Module, batches: Sequence[Batch], seed: int) -> None:
+        self.module = module
+        self.batches = batches
+        self.seed = seed
+
+    @property
+    def batch(self) -> Batch:
+        """The minibatch that all passes but those over several batches read."""
+        return self.batches[0]
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the weights of convolutions and linear layers, as in modules() order.
+
+        They are what the classic proxies sum over. A weight that several layers share counts once.
+        """
+        seen: set[int] = set()
+        found: list[str] = []
+        for name, module in self.module.named_modules():
+            if isinstance(module, _LAYERS) and id(module.weight) not in seen:
+                seen.add(id(module.weight))
+                found.append(f"{name}.weight" if name else "weight")
+        return tuple(found)
+
+    @cached_property
+    def parameters(self) -> dict[str, Tensor]:
+        """All parameters, detached, in the layout that the images have."""
+        return {
+            name: in_layout(parameter.detach())
+            for name, parameter in self.module.named_parameters()
+        }
+
+    def leaves(self) -> dict[str, Tensor]:
+        """The parameters, those of `layers` anew as leaves that require a gradient."""
+        leaves = dict(self.parameters)
+        for name in self.layers:
+            leaves[name] = leaves[name].detach().requires_grad_()
+        return leaves
+
+    def buffers(self) -> dict[str, Tensor]:
+        """Copies of all buffers, for a pass to let the module write to."""
+        return {name: buffer.clone() for name, buffer in self.module.named_buffers()}
+
+    def call(
+        self,
+        images: Tensor,
+        parameters: Mapping[str, Tensor],
+        *,
+        buffers: Mapping[str, Tensor] | None = None,
+        mode: AbstractContextManager[Any] | None = None,
+    ) -> Tensor:
+        """Run the module and return its logits, `n x k`.
+
+        `mode` is entered around the call. Raises OptionError where the output holds no logits.
+        """
+        tensors = {**parameters, **(self.buffers() if buffers is None else buffers)}
+        fast = FastPools() if images.device.type == "cpu" else nullcontext()
+        with fast, mode if mode is not None else nullcontext():
+            output: Any = torch.func.functional_call(self.module, tensors, (images,))
+        return logits_of(output, len(images), self._classes)
+
+    @cached_property
+    def _classes(self) -> int | None:
+        """What the last linear layer gives, if there is one."""
+        widths = [m.out_features for m in self.module.modules() if isinstance(m, nn.Linear)]
+        return widths[-1] if widths else None
+
+
+def logits_of(output: Any, n: int, classes: int | None = None) -> Tensor:
+    """Find the logits, `n x k`, in what a module returned.
+
+    A tensor is taken as it is; of a mapping or an object its `logits`; of several tensors the first
+    that is `n x classes` (what the last linear layer gives), else the first that is `n x k`. Maps,
+    `n x k x ...`, are averaged over their positions. Raises OptionError where there is none.
+    """
+    if not isinstance(output, Tensor):
+        output = _chosen(output, n, classes)
+    if output.dim() > 2 and len(output) == n:
+        output = output.flatten(2).mean(2)
+    if output.dim() != 2 or len(output) != n or not output.is_floating_point():
+        raise OptionError(
+            f"expected the network to return logits of shape {n} x classes, "
+            f"got {tuple(output.shape)} of {output.dtype}"
+        )
+    return output
+
+
+def _chosen(output: Any, n: int, classes: int | None) -> Tensor:
+    """One tensor of a structured output."""
+    parts = output.values() if isinstance(output, Mapping) else output
+    logits = output.get("logits") if isinstance(output, Mapping) else None
+    logits = getattr(output, "logits", None) if logits is None else logits
+    if isinstance(logits, Tensor):
+        return logits
+    tensors = [part for part in parts if isinstance(part, Tensor)] if _iterable(parts) else []
+    flat = [tensor for tensor in tensors if tensor.dim() == 2 and len(tensor) == n]
+    heads = [tensor for tensor in flat if tensor.shape[1] == classes]
+    for candidates in (heads, flat, tensors):
+        if candidates:
+            return candidates[0]
+    raise OptionError(
+        f"expected the network to return logits of shape {n} x classes, got {type(output).__name__}"
+    )
+
+
+def _iterable(parts: Any) -> bool:
+    return hasattr(parts, "__iter__")
+
+
+def in_layout(tensor: Tensor) -> Tensor:
+    """On a CPU, a four-dimensional tensor in channels-last order, in which it computes fastest."""
+    if tensor.dim() == 4 and tensor.device.type == "cpu":
+        return tensor.contiguous(memory_format=torch.channels_last)
+    return tensor
+
+
+def device_of(module: nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Where a module's floating-point tensors lie, and their type."""
+    for tensor in chain(module.parameters(), module.buffers()):
+        if tensor.is_floating_point():
+            return tensor.device, tensor.dtype
+    return torch.device("cpu"), torch.get_default_dtype()

@@ -1,0 +1,89 @@
+"""The pass of zen: Gaussian weights, Gaussian images, and the same images a little moved.
+
+Weights of convolutions and linear layers are drawn from N(0, 1) by seed and name, so all
+architectures have them in common; biases are 0, norms 1 and 0. Both forwards run in training mode,
+each with the statistics of its own batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.base import OptionError
+from bench.draws import keyed
+from bench.proxies.passes.gaussian import gaussian
+from bench.proxies.passes.network import Network, in_layout
+from bench.proxies.passes.recorder import Recorder
+
+MOVE = 0.01
+"""How far images are moved, in standard deviations of them (METHODS.md E.2)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Perturbed:
+    """What goes into the global pooling, for images and for the same images moved."""
+
+    features: Tensor
+    """`n x c x h x w`."""
+    moved: Tensor
+    """`n x c x h x w`."""
+    variances: tuple[Tensor, ...]
+    """Every batch norm's running variance after the two forwards, `c` each."""
+
+
+def run(network: Network) -> Perturbed:
+    """Run forward twice. Raises OptionError where a network has no global pooling."""
+    parameters = _parameters(network)
+    buffers = _buffers(network)
+    shape = network.batch.images.shape
+    rng = keyed(network.seed, "zen", *shape)
+    images = _normal(rng, network.batch.images)
+    features = []
+    for moved in (images, images + MOVE * _normal(rng, network.batch.images)):
+        recorder = Recorder({})
+        with torch.no_grad():
+            network.call(moved, parameters, buffers=buffers, mode=recorder)
+        if recorder.features is None:
+            raise OptionError(
+                "expected a network with a global average pooling, whose input zen compares, "
+                "got none"
+            )
+        features.append(recorder.features)
+    variances = tuple(
+        buffers[f"{name}.running_var" if name else "running_var"]
+        for name, module in network.module.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and module.running_var is not None
+    )
+    return Perturbed(features[0], features[1], variances)
+
+
+def _parameters(network: Network) -> dict[str, Tensor]:
+    """Gaussian weights of layers; what else there is: 1 if it scales, 0 if it shifts."""
+    layers = set(network.layers)
+    return {
+        name: gaussian(network.seed, name, tensor)
+        if name in layers
+        else torch.full_like(tensor, float(name.endswith("weight")))
+        for name, tensor in network.parameters.items()
+    }
+
+
+def _buffers(network: Network) -> dict[str, Tensor]:
+    """Fresh running statistics, whatever the module's own are."""
+    buffers = network.buffers()
+    for name, tensor in buffers.items():
+        if name.endswith("running_var"):
+            tensor.fill_(1)
+        elif name.endswith("running_mean"):
+            tensor.zero_()
+    return buffers
+
+
+def _normal(rng: np.random.Generator, like: Tensor) -> Tensor:
+    """Gaussian images of the shape, type and place of others."""
+    values = rng.standard_normal(tuple(like.shape), dtype=np.float32)
+    return in_layout(torch.from_numpy(values).to(like))

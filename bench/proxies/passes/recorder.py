@@ -1,0 +1,207 @@
+"""What is recorded while a network runs forward: layers, patterns of ReLUs, features, operations.
+
+A `TorchFunctionMode` sees every function that the module calls, so functional networks are seen
+as well as those made of modules, and no hook is left on anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.overrides import TorchFunctionMode
+
+from bench.kernels.box_average import box_average
+
+LINEAR = frozenset({"conv1d", "conv2d", "conv3d", "linear"})
+RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "hardtanh", "rrelu", "threshold"})
+_COSTLY = LINEAR | {"batch_norm", "relu", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"}
+_POOLS = frozenset({"adaptive_avg_pool2d", "avg_pool2d", "mean"})
+
+
+@dataclass(eq=False)
+class Output:
+    """What one call of a layer gave, as it was then, and its place in the graph."""
+
+    layer: str
+    value: Tensor
+    node: Node | None
+
+
+def plain(function: Any) -> str:
+    """A torch function's name, without the underscore of its in-place form."""
+    name: str = getattr(function, "__name__", "")
+    return name[:-1] if name.endswith("_") and not name.endswith("__") else name
+
+
+def argument(args: Sequence[Any], kwargs: Mapping[str, Any], at: int, name: str) -> Any:
+    """An argument given by position or by name, or None."""
+    return args[at] if len(args) > at else kwargs.get(name)
+
+
+class Bypass(TorchFunctionMode):
+    """Batch norms pass their input on; what they recorded or learnt has no say."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """See `torch.overrides`."""
+        if plain(func) == "batch_norm":
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
+class FastPools(TorchFunctionMode):
+    """Overlapping average pools, which a CPU is slow at, go by another way."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """See `torch.overrides`."""
+        kwargs = kwargs or {}
+        if plain(func) == "avg_pool2d":
+            found = _overlapping(args, kwargs)
+            if found is not None:
+                return box_average(args[0], *found[:3], count_padding=found[3])
+        return func(*args, **kwargs)
+
+
+def _overlapping(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[int, int, int, bool] | None:
+    """Kernel, stride, padding and whether padding counts, if windows are square and overlap."""
+    names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+    kernel, stride, padding, ceil, count, divisor = (
+        argument(args, kwargs, at, name)
+        for at, name in enumerate((*names, "divisor_override"), start=1)
+    )
+    padding = 0 if padding is None else padding
+    stride = kernel if stride is None else stride
+    plain_ints = all(isinstance(value, int) for value in (kernel, stride, padding))
+    if not plain_ints or ceil or divisor or stride >= kernel or 2 * padding > kernel:
+        return None
+    return kernel, stride, padding, count is not False
+
+
+class Recorder(TorchFunctionMode):
+    """Record one forward pass.
+
+    `names` maps the identity of a weight to the name of its layer; `on_rectifier` is called with
+    what goes into each ReLU.
+    """
+
+    def __init__(
+        self, names: Mapping[int, str], *, on_rectifier: Callable[[Tensor], None] | None = None
+    ) -> None:
+        super().__init__()
+        self._names = names
+        self._on_rectifier = on_rectifier
+        self.outputs: list[Output] = []
+        """Of every call of a convolution or linear layer."""
+        self.features: Tensor | None = None
+        """The input of the last global pooling, `n x c x h x w`."""
+        self.operations = 0
+        """Of all images, in tensorwatch's convention: see `cost`."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """See `torch.overrides`."""
+        kwargs = kwargs or {}
+        name = plain(func)
+        if name in RECTIFIERS and self._on_rectifier is not None:
+            self._on_rectifier(argument(args, kwargs, 0, "input"))
+        elif name in _POOLS:
+            self._pooled(name, args, kwargs)
+        if _writes(func, args, kwargs):
+            self._keep(args[0] if args else None)
+        output = func(*args, **kwargs)
+        if name in _COSTLY:
+            self.operations += cost(name, args, kwargs, output)
+        if name in LINEAR:
+            weight = argument(args, kwargs, 1, "weight")
+            if id(weight) in self._names:
+                self.outputs.append(Output(self._names[id(weight)], output, output.grad_fn))
+        return output
+
+    def _keep(self, written: Any) -> None:
+        """Before a layer's output is overwritten in place, keep what it was."""
+        for output in self.outputs:
+            if output.value is written:
+                output.value = output.value.detach().clone()
+
+    def _pooled(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Remember the input of a pooling that leaves one position."""
+        source = argument(args, kwargs, 0, "input")
+        if not isinstance(source, Tensor) or source.dim() != 4:
+            return
+        over = argument(args, kwargs, 1, {"mean": "dim"}.get(name, "output_size"))
+        if name == "mean":
+            dims = {over % 4} if isinstance(over, int) else {dim % 4 for dim in over or ()}
+            whole = dims == {2, 3}
+        elif name == "adaptive_avg_pool2d":
+            whole = over in (1, (1, 1), [1, 1])
+        else:
+            kernel = kwargs.get("kernel_size", over)
+            sides = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
+            whole = sides == tuple(source.shape[2:])
+        if whole:
+            self.features = source
+
+
+def cost(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tensor) -> int:
+    """What a call costs, as tensorwatch counts it for NAS-Bench-Suite-Zero.
+
+    A multiply-accumulate counts once, biases nothing. A norm costs one an entry, two with a scale;
+    a ReLU one; a pool its window an entry; a global one a position more a side.
+    """
+    if name in LINEAR:
+        weight: Tensor = argument(args, kwargs, 1, "weight")
+        return output.numel() * weight[0].numel()
+    if name == "batch_norm":
+        return output.numel() * (1 if argument(args, kwargs, 3, "weight") is None else 2)
+    if name == "relu":
+        return output.numel()
+    source: Tensor = argument(args, kwargs, 0, "input")
+    if name == "adaptive_avg_pool2d":
+        sides = zip(source.shape[2:], output.shape[2:], strict=True)
+        return output.numel() * prod(inner // outer + 1 for inner, outer in sides)
+    kernel = argument(args, kwargs, 1, "kernel_size")
+    return output.numel() * (kernel**2 if isinstance(kernel, int) else prod(kernel))
+
+
+def _writes(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a function may write to its first argument."""
+    name: str = getattr(func, "__name__", "")
+    if name.endswith("_") and not name.startswith("__"):
+        return True
+    if name.startswith("__i") or name == "__setitem__":
+        return True
+    return kwargs.get("inplace") is True or (bool(args) and args[-1] is True)
+
+
+def rectified(source: Tensor) -> Tensor:
+    """An input of a ReLU as `n x d`, in whatever order its values lie, without a copy if it can.
+
+    What is summed or counted over the `d` values does not ask for their order.
+    """
+    if source.dim() == 4 and source.is_contiguous(memory_format=torch.channels_last):
+        source = source.permute(0, 2, 3, 1)
+    return source.detach().reshape(len(source), -1)

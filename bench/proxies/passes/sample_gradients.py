@@ -1,0 +1,194 @@
+"""The pass over single images: the gradients of each weight, image by image.
+
+One forward with every image alone (see alone.py), then backward from the summed logits, from the
+losses, and from each class. The gradients of a layer are condensed as soon as they are complete,
+so that only one layer's are held at a time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.proxies.passes.alone import Alone, Call
+from bench.proxies.passes.loss_gradients import cross_entropy
+from bench.proxies.passes.network import Network, in_layout
+
+IMAGES = 16
+"""At most: time grows with images times classes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A forward pass over up to 16 images, each alone, to go backward from."""
+
+    labels: Tensor
+    logits: Tensor
+    """`n x k`, with the graph."""
+    mode: Alone
+    weights: dict[str, Tensor]
+    """Those of convolutions and linear layers."""
+    names: tuple[str, ...]
+    """Of all parameters."""
+
+    def backward(
+        self, seed: Tensor, take: Callable[[Call, Tensor], None] | None = None
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Go backward from the logits by `seed`, `n x k`.
+
+        Args:
+            seed: The gradient to start from.
+            take: Called for each call of a layer with the gradient of its output, `n x ...`.
+
+        Returns:
+            For each call of a norm, each image's gradient of its scale and shift, `n x c`.
+        """
+        hooks = [
+            call.node.register_prehook(partial(_take, take, call))
+            for call in self.mode.calls
+            if take is not None
+        ]
+        leaves = [leaf for norm in self.mode.norms for leaf in norm.leaves]
+        try:
+            found = torch.autograd.grad(
+                self.logits,
+                [*leaves, *self.mode.starts],
+                seed,
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return list(zip(found[: len(leaves) : 2], found[1 : len(leaves) : 2], strict=True))
+
+
+def run(network: Network) -> Sample:
+    """Run a few images forward once."""
+    batch = network.batch
+    names = {id(tensor): name for name, tensor in network.parameters.items()}
+    mode = Alone(names)
+    with torch.enable_grad():
+        logits = network.call(in_layout(batch.images[:IMAGES]), network.parameters, mode=mode)
+    return Sample(
+        labels=batch.labels[:IMAGES],
+        logits=logits,
+        mode=mode,
+        weights={name: network.parameters[name] for name in network.layers},
+        names=tuple(network.parameters),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """The tangent kernel."""
+
+    gram: Tensor
+    """`n x n`, float64: products of the images' gradients of the summed logits."""
+
+
+def run_kernel(_: Network, sample: Sample) -> Kernel:
+    """Go backward from the summed logits; weights of layers and scales of norms count."""
+    n = len(sample.labels)
+    gram = torch.zeros(n, n, dtype=torch.float64, device=sample.logits.device)
+
+    def add(_name: str, gradients: Tensor) -> None:
+        rows = gradients.flatten(1)
+        gram.add_((rows @ rows.mT).double())
+
+    complete = _Complete(sample.mode.calls, add)
+    scales: dict[str | None, Tensor] = {}
+    found = sample.backward(torch.ones_like(sample.logits), complete.take)
+    for norm, (scale, _shift) in zip(sample.mode.norms, found, strict=True):
+        scales[norm.names[0]] = scales.get(norm.names[0], 0) + scale
+    for name, scale in scales.items():
+        add(str(name), scale)
+    return Kernel(gram)
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How the signs of the images' gradients of the loss agree."""
+
+    total: float
+    """The sum over weights of |sum over images of sign(gradient)|."""
+    weights: int
+    """How many weights there are, those without a say among them."""
+
+
+def run_agreement(_: Network, sample: Sample) -> Agreement:
+    """Go backward from the sum of the losses."""
+    total = torch.zeros((), dtype=torch.float64, device=sample.logits.device)
+
+    def add(_name: str, gradients: Tensor) -> None:
+        total.add_(gradients.sign().sum(0).abs().sum(dtype=torch.float64))
+
+    logits = sample.logits.detach().requires_grad_()
+    with torch.enable_grad():
+        loss = cross_entropy(logits, sample.labels) * len(logits)
+    (seed,) = torch.autograd.grad(loss, logits)
+    sample.backward(seed, _Complete(sample.mode.calls, add).take)
+    return Agreement(float(total), sum(weight.numel() for weight in sample.weights.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassJacobians:
+    """What one entry of each parameter, its first, does to each logit."""
+
+    jacobians: Tensor
+    """`n x k x p`, float64, for `p` parameters."""
+    probabilities: Tensor
+    """`n x k`, float64."""
+
+
+def run_classes(_: Network, sample: Sample) -> ClassJacobians:
+    """Go backward from each class once."""
+    n, classes = sample.logits.shape
+    place = {name: column for column, name in enumerate(sample.names)}
+    jacobians = sample.logits.new_zeros((n, classes, len(place)), dtype=torch.float64)
+    for index in range(classes):
+        row = jacobians[:, index]
+        seed = functional.one_hot(torch.full_like(sample.labels, index), classes).to(sample.logits)
+        found = sample.backward(seed, partial(_add_first, row, place))
+        for norm, gradients in zip(sample.mode.norms, found, strict=True):
+            for name, gradient in zip(norm.names, gradients, strict=True):
+                if name is not None:
+                    row[:, place[name]] += gradient[:, 0]
+    return ClassJacobians(jacobians, sample.logits.detach().double().softmax(1))
+
+
+def _add_first(row: Tensor, place: dict[str, int], call: Call, back: Tensor) -> None:
+    row[:, place[call.name]] += call.first_gradients(back)
+    if call.bias is not None:
+        row[:, place[call.bias]] += call.first_bias_gradients(back)
+
+
+def _take(take: Callable[[Call, Tensor], None], call: Call, gradients: tuple[Tensor]) -> None:
+    take(call, gradients[0])
+
+
+class _Complete:
+    """Adds up each weight's gradients over its calls, and hands them on when all are there."""
+
+    def __init__(self, calls: Sequence[Call], add: Callable[[str, Tensor], None]) -> None:
+        self._add = add
+        self._missing = Counter(call.name for call in calls)
+        self._sums: dict[str, Tensor] = {}
+
+    def take(self, call: Call, back: Tensor) -> None:
+        """Take the gradient of the output of one call."""
+        gradients = call.weight_gradients(back)
+        if call.name in self._sums:
+            gradients = self._sums.pop(call.name) + gradients
+        self._missing[call.name] -= 1
+        if self._missing[call.name]:
+            self._sums[call.name] = gradients
+        else:
+            self._add(call.name, gradients)

@@ -1,0 +1,177 @@
+"""Where the time of scoring goes: seconds a pass, what each operation costs, and the ceilings.
+
+Rates are compared with what the same machine was measured to reach in the same run: a large matrix
+product, and a sum of two long vectors. An operation's roof is what either allows at its ratio of
+floating-point operations to bytes (Williams et al., CACM 2009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.base import Record
+from bench.kernels import KERNELS
+from bench.proxies.computed import Computed
+from bench.proxies.costs import Cost, Costs
+from bench.proxies.live import Batch, score
+
+_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """The most that this machine was measured to do, of floating-point operations and of bytes."""
+
+    flops_per_second: float
+    bytes_per_second: float
+
+    def roof(self, flops: int, moved: int) -> float:
+        """The most floating-point operations a second at a ratio of them to bytes."""
+        return min(self.flops_per_second, self.bytes_per_second * flops / max(moved, 1))
+
+    def bound(self, flops: int, moved: int) -> str:
+        """Which of the two is the narrower for an operation: `compute` or `memory`."""
+        memory = self.bytes_per_second * flops / max(moved, 1)
+        return "memory" if memory < self.flops_per_second else "compute"
+
+
+def ceilings(device: torch.device) -> Ceilings:
+    """Measure a float32 matrix product and a sum of two vectors, the best of several."""
+    side, length = (8192, 1 << 28) if device.type == "cuda" else (2048, 1 << 25)
+    square = torch.ones(side, side, device=device)
+    vector = torch.ones(length, device=device)
+    total = torch.empty_like(vector)
+    product = _best(lambda: square @ square, device)
+    addition = _best(lambda: torch.add(vector, vector, out=total), device)
+    return Ceilings(2 * side**3 / product, 2 * vector.element_size() * length / addition)
+
+
+def profile(
+    modules: Sequence[nn.Module], batches: Sequence[Batch], proxies: Sequence[Computed]
+) -> Iterator[Record]:
+    """Score networks, and yield rows: the ceilings, the passes, their operations, the kernels.
+
+    Seconds of passes are means over the networks, without measuring anything inside; those of
+    operations are from a second round, in which each is measured.
+    """
+    device = batches[0].images.device
+    limits = ceilings(device)
+    yield {
+        "what": "ceilings",
+        "flops_per_second": limits.flops_per_second,
+        "bytes_per_second": limits.bytes_per_second,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+    }
+    score(modules[0], batches, proxies)  # What is made once is made now.
+    seconds: dict[str, float] = {}
+    operations: dict[str, dict[str, Cost]] = {}
+    for module in modules:
+        score(module, batches, proxies, watch=lambda name: _timed(seconds, name, device))
+    for module in modules:
+        score(module, batches, proxies, watch=lambda name: _costed(operations, name, device))
+    whole = sum(seconds.values())
+    for name, spent in sorted(seconds.items(), key=lambda item: -item[1]):
+        row = {"what": "pass", "pass": name, "networks": len(modules), "share": spent / whole}
+        yield row | {"seconds": spent / len(modules)}
+    for name, costs in operations.items():
+        for operation, cost in sorted(costs.items(), key=lambda item: -item[1].seconds):
+            row = {"what": "operation", "pass": name, "name": operation, "calls": cost.calls}
+            yield row | _rated(cost.seconds, cost.flops, cost.bytes, limits)
+    yield from kernels(device, limits)
+
+
+def kernels(device: torch.device, limits: Ceilings) -> Iterator[Record]:
+    """Time each kernel and its reference on inputs of the size a NAS-Bench-201 cell gives.
+
+    Where there is no GPU the Triton row is empty, and says so.
+    """
+    for module_name, launcher in KERNELS.items():
+        kernel = import_module(f"bench.kernels.{module_name}")
+        inputs = _inputs(module_name, device)
+        flops, moved = kernel.cost(*(each for each in inputs if each is not None))
+        row: Record = {"what": "kernel", "name": launcher, "shape": str(tuple(inputs[0].shape))}
+        for implementation in ("torch", "triton"):
+            told = row | {"implementation": implementation}
+            if implementation == "triton" and device.type != "cuda":
+                yield told | {"seconds": None, "note": "no GPU here: not measured"}
+                continue
+            run = partial(getattr(kernel, launcher), *inputs, implementation=implementation)
+            spent = _best(run, device)
+            yield told | _rated(spent, flops, moved, limits)
+
+
+def _inputs(kernel: str, device: torch.device) -> tuple[Any, ...]:
+    """What a kernel meets in a first-stage layer of 8 NAS-Bench-201 cells, 64 images."""
+
+    def ones(*shape: int) -> Tensor:
+        rows = torch.arange(shape[0], dtype=torch.float32, device=device)
+        return rows.view(-1, *[1] * (len(shape) - 1)).sin().expand(shape).contiguous()
+
+    n, a, c, side = 64, 8, 16, 32
+    return {
+        "batch_norm_jet": (ones(4 * n, c, side, side), None, None),
+        "grouped_conv_norm_relu": (ones(n, a * c, side, side), ones(a * c, c, 3, 3)),
+        "normalised_difference": (ones(a, 2, 256),),
+        "pattern_gram": (ones(n, c * side * side),),
+        "saliency": (ones(a, c * c * 9), ones(a, c * c * 9)),
+        "sign_codes": (ones(n, c * side * side),),
+    }[kernel]
+
+
+def _rated(seconds: float, flops: int, moved: int, limits: Ceilings) -> Record:
+    """Rates, and how near they come to the roof."""
+    rate = flops / seconds if seconds > 0 else 0.0
+    return {
+        "seconds": seconds,
+        "flops": flops,
+        "bytes": moved,
+        "flops_per_second": rate,
+        "bytes_per_second": moved / seconds if seconds > 0 else 0.0,
+        "intensity": flops / max(moved, 1),
+        "bound": limits.bound(flops, moved),
+        "of_roof": rate / limits.roof(flops, moved) if flops else None,
+    }
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str, device: torch.device) -> Iterator[None]:
+    start = _now(device)
+    yield
+    seconds[name] = seconds.get(name, 0.0) + _now(device) - start
+
+
+@contextmanager
+def _costed(
+    operations: dict[str, dict[str, Cost]], name: str, device: torch.device
+) -> Iterator[None]:
+    with Costs(synchronise=device.type == "cuda") as costs:
+        yield
+    known = operations.setdefault(name, {})
+    for operation, cost in costs.by_name.items():
+        known.setdefault(operation, Cost()).add(cost)
+
+
+def _best(run: Any, device: torch.device) -> float:
+    """The least seconds of a few calls, the first not counted."""
+    spent = []
+    for _ in range(_REPEATS + 1):
+        start = _now(device)
+        run()
+        spent.append(_now(device) - start)
+    return min(spent[1:])
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter()

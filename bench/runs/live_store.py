@@ -1,0 +1,317 @@
+"""Where the rows of a live run go: streamed to a file, and written whole as Parquet at the end.
+
+While a run goes on, its rows stand in `.live.jsonl` of the results folder, each handed to the
+system as it is done, so killing the process loses none, and written through once a second, so
+losing power loses a second. A torn last line is cut off when the run goes on. At the end
+`live.parquet` takes the rows' place, and `rows.jsonl` says so; nothing here holds all rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.base import Arch, DataError, Record, Space
+from bench.runs.live import LiveRun
+from bench.runs.provenance import commit, machine, versions
+from bench.runs.row import Attachment, Outcome, line
+from bench.runs.store import PROVENANCE, ROWS, Store, not_a_row, unwritable
+
+STREAM = ".live.jsonl"
+SCORES = "live.parquet"
+KEY = "live"
+"""The run's key in rows.jsonl; a results folder holds one live run."""
+
+_SYNC_SECONDS = 1.0
+_BATCH = 512
+"""Rows of one record batch."""
+
+
+class Stream:
+    """Append a live run's rows, and read back those that are there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._synced = time.monotonic()
+        self._file: BinaryIO = path.open("ab", buffering=0)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path) -> Iterator[Stream]:
+        """Open a stream, cut off a torn last line, and close it. Raises DataError."""
+        try:
+            _cut_torn(path)
+            stream = cls(path)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        try:
+            yield stream
+        finally:
+            stream.close()
+
+    def append(self, row: Record) -> None:
+        """Add one row, whole or not at all. Raises DataError where it cannot be written."""
+        content = line(row).encode()
+        try:
+            start = self._file.seek(0, os.SEEK_END)
+            try:
+                if self._file.write(content) != len(content):
+                    raise OSError(f"{self._path} took a part of a row only")
+                if time.monotonic() - self._synced >= _SYNC_SECONDS:
+                    self.sync()
+            except BaseException:
+                self._file.truncate(start)
+                raise
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def sync(self) -> None:
+        """Have all rows written through to the disk."""
+        os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
+
+    def close(self) -> None:
+        """Write all through, and close the file."""
+        self.sync()
+        self._file.close()
+
+    def rows(self) -> Iterator[Record]:
+        """The rows that are there, one after the other. Raises DataError for a foreign line."""
+        with self._path.open("rb") as file:
+            for number, text in enumerate(file, start=1):
+                try:
+                    row = json.loads(text)
+                    row["arch"], row["seed"], row["values"], row["errors"], row["seconds"]
+                except (ValueError, TypeError, LookupError):
+                    raise not_a_row(self._path, number, text) from None
+                yield row
+
+    def count(self, run: LiveRun, space: Space, archs: Sequence[Arch]) -> int:
+        """How many rows of the run are there. Raises DataError unless they are its first ones."""
+        plan = ((seed, arch) for seed in run.seeds for arch in archs)
+        count = 0
+        for number, row in enumerate(self.rows(), start=1):
+            seed, arch = next(plan, (None, ()))
+            if seed is None or (row["seed"], row["arch"]) != (seed, space.text(arch)):
+                raise not_a_row(self._path, number, line(row).encode())
+            count = number
+        return count
+
+
+def _cut_torn(path: Path) -> None:
+    """Cut off what follows the last end of a line."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - (1 << 16))
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        file.truncate(end)
+
+
+class Gist:
+    """What a pass over all rows finds out: reasons of failures by proxy, and seconds."""
+
+    def __init__(self, rows: Iterable[Record]) -> None:
+        self.rows = 0
+        self.errors: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.seconds: Counter[str] = Counter()
+        self.total_seconds = 0.0
+        self.failed: Counter[str] = Counter()
+        """Reasons why whole networks failed."""
+        for row in rows:
+            self.rows += 1
+            self.seconds.update(row["seconds"])
+            self.total_seconds += row["total_seconds"]
+            for proxy, reason in row["errors"].items():
+                self.errors[proxy][reason] += 1
+            if row["status"] != "ok":
+                self.failed[next(iter(row["errors"].values()))] += 1
+
+
+def folder_of(results: Path, study: str) -> Path:
+    """The results folder of a study: `results/<study>/<commit>-<machine>`."""
+    return results / study / f"{commit()}-{machine()}"
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Store]:
+    """The locked store of a folder that `folder_of` named. Raises DataError."""
+    with Store.opened(folder, _common(folder)) as store:
+        yield store
+
+
+def _common(folder: Path) -> Record:
+    return {"study": folder.parent.name, "machine": machine(), "commit": commit()}
+
+
+def occupied(folder: Path) -> bool:
+    """Whether a folder holds results, finished or not."""
+    return any((folder / name).exists() for name in (ROWS, STREAM, PROVENANCE))
+
+
+def claim(store: Store, run: LiveRun, content: Record) -> None:
+    """Write where a run's rows come from, before the first; or see that they go on as they began.
+
+    Raises DataError where the folder holds another run, or one of other versions or data.
+    """
+    path = store.folder / PROVENANCE
+    content = {
+        **_common(store.folder),
+        "run": asdict(run),
+        "versions": _versions(),
+        "command": sys.argv[1:],
+        **content,
+    }
+    content = json.loads(json.dumps(content))
+    store.log({name: content[name] for name in ("command", "workers")})
+    if path.exists():
+        before = _checked(path, content)
+        content = {**before, "data_sha256": {**before["data_sha256"], **content["data_sha256"]}}
+    elif store.done or (store.folder / STREAM).exists():
+        raise DataError(
+            f"{store.folder} holds rows, and no {PROVENANCE} that says of what run; move it away "
+            "and run anew"
+        )
+    store.write(Attachment(PROVENANCE, (json.dumps(content, indent=1) + "\n").encode()))
+
+
+def _checked(path: Path, content: Record) -> Record:
+    """The provenance that is there. Raises DataError where what is now would be another."""
+    try:
+        before: Record = json.loads(path.read_text(encoding="utf-8"))
+        parts = {what: dict(before[what]) for what in ("run", "versions", "data_sha256")}
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise DataError(f"expected the provenance of a live run, got {path}") from error
+    for what, known in parts.items():
+        for name, value in known.items():
+            if content[what].get(name, value) != value:
+                raise DataError(
+                    f"{path.parent} holds results of {name} {_short(value)}, and here it is "
+                    f"{_short(content[what][name])}; move them away, or give another --name"
+                )
+    return before
+
+
+def _versions() -> Record:
+    """Versions that scores depend on; Pillow's too, which decodes the images."""
+    try:
+        pillow: str | None = version("pillow")
+    except PackageNotFoundError:
+        pillow = None
+    return versions() | {"pillow": pillow}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def finish(store: Store, run: LiveRun, stream: Stream) -> None:
+    """Write a run's Parquet from its stream, and its row. Raises DataError."""
+    gist = Gist(stream.rows())
+    write_parquet(store.folder / SCORES, run, stream.rows(), gist)
+    row: Record = {
+        "kind": "live",
+        "task": f"{run.space}/{run.dataset}",
+        "seed": run.seeds[0],
+        "status": "ok",
+        "error": None,
+        **asdict(run),
+        "shape": dict(run.shape),
+        "n": gist.rows,
+        "errors": {name: dict(counts) for name, counts in gist.errors.items()},
+        "failed_networks": dict(gist.failed),
+        "seconds": dict(gist.seconds),
+        "total_seconds": gist.total_seconds,
+        **attached(store.folder, SCORES),
+    }
+    store.append(KEY, Outcome([row]))
+
+
+def finished(folder: Path) -> Record:
+    """The row of a finished run. Raises DataError where there is none."""
+    path = folder / ROWS
+    with path.open(encoding="utf-8") as file:
+        for text in file:
+            row: Record = json.loads(text)
+            if row["run"] == KEY:
+                return row
+    raise DataError(f"expected the row of a finished live run in {path}, got none")
+
+
+def attached(folder: Path, name: str) -> Record:
+    """The fields by which a row names a file that is there already."""
+    with (folder / name).open("rb") as file:
+        return {"file": name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def write_parquet(path: Path, run: LiveRun, rows: Iterable[Record], gist: Gist) -> None:
+    """Write rows as a Parquet file, whole or not at all, a record batch at a time.
+
+    Columns: `arch`, `seed`, `score:<proxy>` (as the proxy defines it, null where it failed),
+    `error:<proxy>` where it ever failed, `seconds:<proxy>`, `seconds` of the whole row.
+    Raises DataError where it cannot be written.
+    """
+    reasons = {name: sorted(gist.errors[name]) for name in run.proxies if name in gist.errors}
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        writer: pq.ParquetWriter | None = None
+        try:
+            for batch in _batches(run, iter(rows), reasons):
+                if writer is None:
+                    writer = pq.ParquetWriter(temporary, batch.schema, compression="zstd")
+                writer.write_batch(batch)
+        finally:
+            if writer is not None:
+                writer.close()
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _batches(
+    run: LiveRun, rows: Iterator[Record], reasons: dict[str, list[str]]
+) -> Iterator[pa.RecordBatch]:
+    while part := list(islice(rows, _BATCH)):
+        columns: dict[str, pa.Array] = {
+            "arch": pa.array([row["arch"] for row in part], pa.string()),
+            "seed": pa.array([row["seed"] for row in part], pa.int64()),
+        }
+        for name in run.proxies:
+            values = [row["values"][name] for row in part]
+            columns[f"score:{name}"] = pa.array(values, pa.float64())
+        for name, known in reasons.items():
+            codes = [known.index(e) if (e := row["errors"].get(name)) else None for row in part]
+            columns[f"error:{name}"] = pa.DictionaryArray.from_arrays(
+                pa.array(codes, pa.int32()), pa.array(known, pa.string())
+            )
+        for name in run.proxies:
+            values = [row["seconds"][name] for row in part]
+            columns[f"seconds:{name}"] = pa.array(values, pa.float64())
+        columns["seconds"] = pa.array([row["total_seconds"] for row in part], pa.float64())
+        yield pa.record_batch(columns)

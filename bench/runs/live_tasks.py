@@ -1,0 +1,168 @@
+"""Live scores against what a task knows: the rows and files that reports read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.base import Arch, DataError, Floats, Ints, OptionError, Record
+from bench.proxies.computed import PopulationRanking
+from bench.proxies.scorer import oriented
+from bench.runs import members
+from bench.runs.live import LiveRun
+from bench.runs.parquet import to_bytes
+from bench.runs.row import Attachment, Outcome, file_name
+from bench.runs.tasks import Task, load_task
+
+
+@dataclass(frozen=True, eq=False)
+class Against:
+    """A task, and which of the scored architectures its rows are.
+
+    `rows` are those of its table whose truth is known and whose scores are, `n` in ascending
+    order; `scored` says for each the place of its architecture among the scored ones.
+    """
+
+    task: Task
+    rows: Ints
+    scored: Ints
+
+    @property
+    def known(self) -> int:
+        """How many of the scored architectures it knows."""
+        return len(np.unique(self.scored))
+
+
+def against(name: str, run: LiveRun, archs: Sequence[Arch]) -> Against:
+    """Find the scored architectures in a task's table.
+
+    They are looked up as written. Where the table's rows stand for isomorphism classes, others are
+    looked up by their canonical form; where those that were scored do (`run.distinct`), every row
+    of their class has their scores.
+
+    Raises:
+        OptionError: The task is of another space.
+        DataError: It knows none of the architectures.
+    """
+    task = load_task(name)
+    if task.space.name != run.space:
+        raise OptionError(
+            f"expected tasks of the space {run.space}, got {name}, which is of {task.space.name}"
+        )
+    _, truth = task.truth()
+    known: list[int] = np.flatnonzero(~np.isnan(truth)).tolist()
+    places = _matched(task, known, archs, run.distinct)
+    if not places:
+        raise DataError(f"the task {name} knows none of the {len(archs):,} architectures")
+    rows = sorted(places)
+    return Against(task, np.array(rows), np.array([places[row] for row in rows]))
+
+
+def _matched(
+    task: Task, known: Sequence[int], archs: Sequence[Arch], distinct: bool
+) -> dict[int, int]:
+    """By row of the table, the place of its architecture among those scored."""
+    space, table = task.space, task.table
+    row_of = {table.archs[row]: row for row in known}
+    places = {
+        row: place
+        for place, arch in enumerate(archs)
+        if (row := row_of.get(space.text(arch))) is not None
+    }
+    if table.canonical or distinct:
+        others = [row for row in known if row not in places]
+        unplaced = set(range(len(archs))) - set(places.values())
+        # Where each row is a class of its own, those that were found have no other row.
+        sought = unplaced if table.canonical else range(len(archs))
+        classes: dict[Arch, int] = {}
+        for place in sought:
+            classes.setdefault(space.canonical(archs[place]), place)
+        for row in others if classes else ():
+            found = classes.get(space.canonical(space.parse(table.archs[row])))
+            if found is not None:
+                places[row] = found
+    return places
+
+
+def key(task: str, seed: int) -> str:
+    """The key of a task's row of one seed in rows.jsonl."""
+    return f"live/{task}/seed={seed}"
+
+
+def outcome(path: Path, run: LiveRun, found: Against, seed: int) -> Outcome:
+    """The row of one task and seed, and its Parquet file, as a recorded score run leaves them.
+
+    Larger is better, by what proxies say of themselves; failures are -inf.
+
+    Args:
+        path: The Parquet of all rows.
+        run: Its run.
+        found: The task.
+        seed: One of the run's.
+    """
+    task = found.task
+    live = pq.read_table(path, filters=[("seed", "==", seed)]).combine_chunks()
+    columns: dict[str, pa.Array] = {
+        "arch": pa.array([task.table.archs[row] for row in found.rows.tolist()])
+    }
+    for split in ("validation", "test"):
+        if split in task.table.accuracy:
+            columns[split] = pa.array(task.table.accuracy[split][found.rows])
+    scores = _scores(live, run)
+    for name, values in scores.items():
+        columns[f"score:{name}"] = pa.array(values[found.scored])
+        if name in run.proxies:
+            seconds: Floats = live.column(f"seconds:{name}").to_numpy()
+            columns[f"seconds:{name}"] = pa.array(seconds[found.scored])
+    truth, _ = task.truth()
+    row: Record = {
+        "kind": "score",
+        "task": task.name,
+        "seed": seed,
+        "status": "ok",
+        "error": None,
+        "space": task.space.name,
+        "dataset": task.table.dataset,
+        "metric": task.table.metric,
+        "maximise": task.table.maximise,
+        "truth": truth,
+        "n": len(found.rows),
+        "proxies": list(scores),
+        "errors": _errors(live, run, found),
+        "images": run.dataset,
+    }
+    path_of_scores = f"scores/{file_name(key(task.name, seed))}.parquet"
+    return Outcome([row], Attachment(path_of_scores, to_bytes(pa.table(columns))))
+
+
+def _scores(live: pa.Table, run: LiveRun) -> dict[str, Floats]:
+    """The oriented scores of all architectures of a seed; then how they rank among themselves."""
+    scores = {}
+    for name in run.proxies:
+        values: Floats = live.column(f"score:{name}").to_numpy().astype(np.float64)
+        failed = np.where(np.isnan(values), -np.inf, values)
+        scores[name] = oriented(failed, members.proxy(name))
+    for name in run.rankings:
+        ranking = members.proxy(name)
+        if isinstance(ranking, PopulationRanking):
+            scores[name] = ranking.function({each: scores[each] for each in ranking.components})
+    return scores
+
+
+def _errors(live: pa.Table, run: LiveRun, found: Against) -> Mapping[str, Mapping[str, int]]:
+    """How many rows of the task have no score, for each reason, by proxy."""
+    counts = {}
+    for name in run.proxies:
+        if f"error:{name}" in live.column_names:
+            reasons = live.column(f"error:{name}").take(found.scored).drop_null()
+            each = {
+                item["values"].as_py(): item["counts"].as_py() for item in reasons.value_counts()
+            }
+            if each:
+                counts[name] = each
+    return counts

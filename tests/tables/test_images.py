@@ -1,0 +1,207 @@
+"""Images: which are read, what is done to them, and what is wrong with a user's own."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bench.base import BenchError, DataError, OptionError, UnknownNameError
+from bench.tables import images
+from bench.tables.images import DATASETS, available, dataset, minibatches
+
+Image = pytest.importorskip("PIL.Image")
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    sink = io.BytesIO()
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(sink, "PNG")
+    return sink.getvalue()
+
+
+def drawn(n: int, size: int = 8) -> np.ndarray:
+    return rng(7).integers(256, size=(n, 3, size, size), dtype=np.uint8)
+
+
+def write(path: Path, contents: list[bytes], labels: object, **how: int) -> str:
+    column = [{"bytes": each, "path": f"{i}.png"} for i, each in enumerate(contents)]
+    pq.write_table(pa.table({"img": column, "label": labels}), path, **how)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_minibatches_have_shape_type_and_labels_of_their_dataset(name: str, data: Path) -> None:
+    found = dataset(name)
+    (first, labels), (second, _) = minibatches(found, 20, 2, rng())
+    assert first.shape == second.shape == (20, 3, found.size, found.size)
+    assert (first.dtype, labels.dtype, labels.shape) == (np.float32, np.int64, (20,))
+    assert labels.min() >= 0
+    assert labels.max() < found.classes
+    together = np.concatenate([first, second]).reshape(40, -1)
+    assert len(np.unique(together, axis=0)) == 40
+    # Normalised: within a standard deviation of 0, spread about 1.
+    assert abs(together.mean()) < 1
+    assert 0.5 < together.std() < 1.5
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_same_seed_same_bytes_and_another_seed_others(name: str, data: Path) -> None:
+    found = dataset(name)
+    (one, labels), _ = minibatches(found, 10, 2, rng())
+    ((alone, alone_labels),) = minibatches(found, 10, 1, rng())
+    ((other, _),) = minibatches(found, 10, 1, rng(1))
+    assert one.tobytes() == alone.tobytes()
+    assert labels.tobytes() == alone_labels.tobytes()
+    assert not np.array_equal(one, other)
+
+
+def test_cifar10_is_what_stands_in_the_file(data: Path) -> None:
+    ((found, labels),) = minibatches(dataset("cifar10"), 3, 1, rng())
+    table = pq.read_table(data / "images" / "cifar10-train.parquet")
+    mean, std = np.array([125.3, 123.0, 113.9]), np.array([63.0, 62.1, 66.7])
+    for row, image, label in zip(rng().permutation(50_000)[:3], found, labels, strict=True):
+        wanted = Image.open(io.BytesIO(table["img"][int(row)].as_py()["bytes"]))
+        expected = (np.asarray(wanted, dtype=float) - mean) / std
+        np.testing.assert_allclose(image.transpose(1, 2, 0), expected, atol=1e-5)
+        assert table["label"][int(row)].as_py() == label
+
+
+def test_imagenet16_120_is_the_first_120_classes_numbered_from_0(data: Path) -> None:
+    found = dataset("imagenet16-120")
+    content = np.load(data / "images" / "imagenet16_960imgs.npz")
+    wanted = np.flatnonzero(content["y"] <= 120)
+    assert available(found) == len(wanted) == 106
+    ((pixels, labels),) = minibatches(found, 106, 1, rng())
+    order = rng().permutation(106)
+    np.testing.assert_array_equal(labels, content["y"][wanted][order] - 1)
+    mean = np.array([122.68, 116.66, 104.01])[:, None, None]
+    std = np.array([63.22, 61.26, 65.09])[:, None, None]
+    np.testing.assert_allclose(pixels, (content["x"][wanted][order] - mean) / std, atol=1e-5)
+    with pytest.raises(DataError, match=r"2 x 64 different images of imagenet16-120.* 106"):
+        minibatches(found, 64, 2, rng())
+
+
+def test_only_the_images_of_the_minibatches_are_decoded(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+    decode = images._decode
+
+    def counted(content: bytes, where: str) -> np.ndarray:
+        decoded.append(where)
+        return decode(content, where)
+
+    monkeypatch.setattr(images, "_decode", counted)
+    minibatches(dataset("cifar10"), 16, 2, rng())
+    assert len(set(decoded)) == len(decoded) == 32
+
+
+def test_noise_is_gaussian_of_any_size_and_has_no_end() -> None:
+    found = dataset("noise,size=16,classes=7")
+    assert available(found) is None
+    ((pixels, labels),) = minibatches(found, 200, 1, rng())
+    assert pixels.shape == (200, 3, 16, 16)
+    n = pixels.size
+    assert abs(pixels.mean()) < 5 / np.sqrt(n)
+    assert abs(pixels.var() - 1) < 5 * np.sqrt(2 / n)
+    assert set(labels.tolist()) == set(range(7))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "npz"])
+def test_a_users_own_file_is_normalised_by_its_own_images(kind: str, tmp_path: Path) -> None:
+    pixels, labels = drawn(12), rng().integers(5, size=12)
+    labels[0] = 4
+    if kind == "parquet":
+        text = write(tmp_path / "own.parquet", [*map(png, pixels)], labels, row_group_size=5)
+    else:
+        text = str(tmp_path / "own.npz")
+        np.savez(text, x=pixels, y=labels)
+    found = dataset(text)
+    assert (found.classes, found.size, available(found)) == (5, 8, 12)
+    (first, one), (second, two) = minibatches(found, 6, 2, rng())
+    order = rng().permutation(12)
+    mean = pixels.mean((0, 2, 3), keepdims=True)
+    expected = (pixels - mean) / pixels.std((0, 2, 3), keepdims=True)
+    np.testing.assert_allclose(np.concatenate([first, second]), expected[order], atol=1e-4)
+    np.testing.assert_array_equal(np.concatenate([one, two]), labels[order])
+
+
+def test_grey_images_are_read_as_colours_and_one_colour_is_no_division_by_zero(
+    tmp_path: Path,
+) -> None:
+    sink = io.BytesIO()
+    Image.new("L", (4, 4), 9).save(sink, "PNG")
+    found = dataset(write(tmp_path / "own.parquet", [sink.getvalue()] * 3, [0, 0, 1]))
+    ((pixels, _),) = minibatches(found, 3, 1, rng())
+    np.testing.assert_array_equal(pixels, np.zeros((3, 3, 4, 4)))
+
+
+def test_a_corrupt_image_is_named(tmp_path: Path) -> None:
+    contents = [*map(png, drawn(4))]
+    path = write(tmp_path / "own.parquet", contents, [0, 1, 0, 1])
+    found = dataset(path)
+    write(tmp_path / "own.parquet", [*contents[:2], contents[2][:40], contents[3]], [0, 1, 0, 1])
+    with pytest.raises(DataError, match=r"image 2 \(2\.png\) of .*own\.parquet could not be deco"):
+        minibatches(found, 4, 1, rng())
+
+
+def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
+    contents = [*map(png, drawn(3))]
+    path = write(tmp_path / "own.parquet", contents, [0, 1, 0])
+    found = dataset(path)
+    write(tmp_path / "own.parquet", [*contents[:2], png(drawn(1, 9)[0])], [0, 1, 0])
+    with pytest.raises(DataError, match=r"image 2 .* as 3 x 8 x 8, got 3 x 9 x 9"):
+        minibatches(found, 3, 1, rng())
+
+
+@pytest.mark.parametrize(
+    ("name", "prepare", "says"),
+    [
+        ("none.parquet", lambda p: None, "does not exist"),
+        ("own.parquet", lambda p: p.write_bytes(b"PAR1"), "images and labels"),
+        ("own.parquet", lambda p: write(p, [png(drawn(1)[0])], ["cat"]), "whole numbers"),
+        ("own.parquet", lambda p: write(p, [png(drawn(1)[0])], [-1]), "labels from 0"),
+        ("own.parquet", lambda p: pq.write_table(pa.table({"label": [0]}), p), "images and labels"),
+        ("own.npz", lambda p: np.savez(p, x=drawn(2)), "KeyError"),
+        ("own.npz", lambda p: np.savez(p, x=drawn(2), y=[0]), "2 images and 1 labels"),
+        ("own.npz", lambda p: np.savez(p, x=drawn(2) / 255, y=[0, 1]), "uint8"),
+        ("own.npz", lambda p: np.savez(p, x=drawn(2)[..., :4], y=[0, 1]), "square"),
+        ("own.npz", lambda p: np.savez(p, x=np.array([None]), y=[0]), "images and labels"),
+        ("own.npz", lambda p: p.write_bytes(b"PK no zip"), "images and labels"),
+    ],
+)
+def test_a_users_own_file_that_is_wrong_is_told(
+    name: str, prepare: object, says: str, tmp_path: Path
+) -> None:
+    prepare(tmp_path / name)  # type: ignore[operator]
+    with pytest.raises(DataError, match=says):
+        dataset(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "says"),
+    [
+        ("cifar11", UnknownNameError, r"did you mean cifar10\?"),
+        ("cifar10,size=8", OptionError, "noise alone"),
+        ("noise,depth=3", OptionError, "noise,size="),
+        ("noise,size=0", OptionError, "noise,size="),
+        ("noise,size", OptionError, "noise,size="),
+    ],
+)
+def test_a_dataset_that_there_is_not_is_told(text: str, error: type[BenchError], says: str) -> None:
+    with pytest.raises(error, match=says):
+        dataset(text)
+
+
+@pytest.mark.parametrize(("size", "count"), [(0, 1), (4, 0), (-1, 1)])
+def test_no_images_are_no_minibatch(size: int, count: int) -> None:
+    with pytest.raises(OptionError, match="at least one image"):
+        minibatches(dataset("noise"), size, count, rng())
