@@ -64,6 +64,13 @@ def scored(command: Any) -> Any:
         click.option(
             "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
         ),
+        click.option(
+            "--stack",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Networks run at once; for a GPU, and nasbench201. 125 with --all is best.",
+        ),
         click.option("--batch", type=click.IntRange(min=1), default=64, show_default=True),
         click.option(
             "--dataset",

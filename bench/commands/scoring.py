@@ -40,6 +40,7 @@ class What:
     seeds: int
     threads: int = 1
     device: str = "cpu"
+    stack: int = 1
     proxies: str | None = None
     """Names with commas between them, or `all`."""
     proxy: tuple[str, ...] = ()
@@ -90,6 +91,7 @@ def score_space(
         distinct=what.distinct,
         threads=what.threads,
         device=live.device(what.device),
+        stack=what.stack,
         rankings=rankings,
     )
     folder = live_store.folder_of(results, study)
@@ -171,7 +173,7 @@ def architectures(space: Space, what: What) -> list[Arch]:
             f"scored, got {what.ways or 'none'}"
         )
     if what.every:
-        archs = choose.whole(space)
+        archs = choose.whole(space) if what.stack == 1 else choose.balanced(space, what.stack)
     elif what.sample is not None:
         archs = choose.sampled(space, what.sample, keyed(what.seed, "sample", space.name))
     else:

@@ -10,11 +10,12 @@ from bench.networks._network import Network
 from bench.networks.darts import DARTS
 from bench.networks.nasbench101 import NASBENCH101
 from bench.networks.nasbench201 import NASBENCH201
+from bench.networks.stacked import Stack
 from bench.networks.transnasbench101_macro import TRANSNASBENCH101_MACRO
 from bench.networks.transnasbench101_micro import TRANSNASBENCH101_MICRO
 from bench.networks.weights import Weights
 
-__all__ = ["NETWORKS", "Network", "Weights", "network"]
+__all__ = ["NETWORKS", "Network", "Stack", "Weights", "network"]
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(
     {

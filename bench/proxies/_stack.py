@@ -128,12 +128,14 @@ class Agreements:
     def add(self, source: Tensor) -> None:
         """Add the input of one ReLU, `n x (s*c) x h x w`."""
         owners = self.stack.lanes(self.where.part)
-        # Its values count, not their order: `s x n x d`, copied only if it must be.
+        # The order of its values does not count: `s x n x d`, copied only if it must be.
         source = source.detach()
+        n, channels, height, width = source.shape
+        shape = (len(owners), channels // len(owners))
         if source.is_contiguous(memory_format=torch.channels_last):
-            lanes = source.permute(0, 2, 3, 1).unflatten(3, (len(owners), -1)).movedim(3, 0)
+            lanes = source.permute(0, 2, 3, 1).view(n, height, width, *shape).movedim(3, 0)
         else:
-            lanes = source.unflatten(1, (len(owners), -1)).movedim(1, 0)
+            lanes = source.reshape(n, *shape, height, width).movedim(1, 0)
         values = lanes.flatten(2)
         self.total.index_add_(0, owners, pattern_gram(values))
         self.patterns[self.where.part] += values.shape[2]
@@ -169,11 +171,12 @@ class PartRecorder(Recorder):
 
 
 @contextmanager
-def parts_told(stack: Stack, recorder: _PartRecorder) -> Iterator[None]:
-    """Tell a recorder which part is being run, by hooks that are gone afterwards."""
+def followed(stack: Stack) -> Iterator[Where]:
+    """Follow which part is being run, by hooks that are gone afterwards."""
+    where = Where()
 
     def tell(part: str, *_: Any) -> None:
-        recorder.part = part
+        where.part = part
 
     hooks = []
     for part in stack.owners:
@@ -194,6 +197,11 @@ class LaneJets(Jets):
     _BLIND = frozenset({"index_add", "index_select", "permute"})
     """A stack calls them along dimensions that are not the batch."""
 
+    def __init__(self, n: int, directions: Mapping[int, Tensor]) -> None:
+        super().__init__(n, directions)
+        # A stack makes tensors of as many rows to add lanes to.
+        self.told = 4 * n
+
     def __torch_function__(
         self,
         func: Callable[..., Any],
@@ -203,5 +211,5 @@ class LaneJets(Jets):
     ) -> Any:
         """See `torch.overrides`. Raises UnknownRuleError."""
         if plain(func) in self._BLIND:
-            return func(*args, **(kwargs or {}))
+            return self.know(func(*args, **(kwargs or {})))
         return super().__torch_function__(func, types, args, kwargs)

@@ -23,7 +23,7 @@ from bench.proxies.passes import perturbed as single_perturbed
 from bench.proxies.passes.network import in_layout
 from bench.proxies.passes.recorder import Bypass, Output
 
-Shown: TypeAlias = "Tensor | Mapping[str, Tensor] | Mapping[str, int]"
+Shown: TypeAlias = "Tensor | int | Mapping[str, Tensor] | Mapping[str, int]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ def input_jacobian(net: Wide, graph: _Graph) -> Step:
         allow_unused=True,
         materialize_grads=True,
     )
-    return Step({"rows": net.split(gradient.flatten(1)), "logits": graph.logits.detach()})
+    return Step({"rows": net.split(gradient.flatten(1)), "classes": graph.logits.shape[2]})
 
 
 def hessian_gradient(net: Wide, directions: Mapping[str, Tensor]) -> Step:
@@ -129,12 +129,14 @@ def hessian_gradient(net: Wide, directions: Mapping[str, Tensor]) -> Step:
     images = in_layout(net.batch.images)
     jet = in_layout(torch.cat([images, images.new_zeros(3 * n, *images.shape[1:])]))
     moving = {id(net.parameters[name]): direction for name, direction in directions.items()}
+    mode = LaneJets(n, moving)
     with torch.no_grad():
-        logits = net.split(net.call(jet, net.parameters, mode=LaneJets(n, moving)))
+        logits = net.split(net.call(mode.know(jet), net.parameters, mode=mode))
         value, along_w, along_g, along_both = logits.view(4, n, *logits.shape[1:])
         p = value.softmax(2)
-        hits = functional.one_hot(net.targets, p.shape[2]).view_as(p)
-        first = ((p - hits) * along_both).sum(2)
+        # As one_hot gives it, but that reads its input's smallest value on the host.
+        hits = net.targets.view(n, -1, 1) == torch.arange(p.shape[2], device=p.device)
+        first = ((p - hits.to(p)) * along_both).sum(2)
         spread = (p * along_w * along_g).sum(2) - (p * along_w).sum(2) * (p * along_g).sum(2)
         return Step({"products": (first + spread).mean(0)})
 

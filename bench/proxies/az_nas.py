@@ -44,6 +44,8 @@ def trainability(block_features: BlockFeatures) -> float:
     for jacobian in block_features.jacobians:
         if jacobian is None:
             raise UndefinedError("a block hands gradients on unchanged")
+        if not jacobian.isfinite().all():
+            return float("nan")
         largest = float(np.linalg.norm(jacobian.cpu().numpy(), ord=2))
         scores.append(2 - largest - 1 / (largest + 1e-6))
     return float(np.mean(scores))
@@ -53,6 +55,8 @@ def _entropies(block_features: BlockFeatures) -> list[float]:
     """Of the shares of the eigenvalues of each block's covariance of channels."""
     entropies = []
     for covariance in block_features.covariances:
+        if not covariance.isfinite().all():
+            return [float("nan")] * len(block_features.covariances)
         eigenvalues = np.linalg.eigvalsh(covariance.cpu().numpy())
         if not eigenvalues[-1] > 0:
             raise UndefinedError("a block gives constant features")

@@ -26,7 +26,7 @@ PASS_NAMES: tuple[str, ...] = (
     "noise_features",
     "block_features",
     "activation_patterns",
-    "sample",
+    "single_images",
     "tangent_kernel",
     "sign_agreement",
     "class_jacobians",
@@ -52,6 +52,8 @@ class Computed:
     definition: str
     deviations: tuple[str, ...] = ()
     higher_is_better: bool = True
+    of_space: Callable[[str], Computed] | None = None
+    """Gives the proxy as it is in a space, where its constants are the space's own."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ Constants belong to a space, and are chosen without accuracies: `search_constant
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from math import isnan
 from types import MappingProxyType
@@ -89,7 +90,8 @@ def epsilon_at(low: float, high: float, *, name: str = "epsilon") -> Computed:
 
 def epsilon_for(space: str) -> Computed:
     """The proxy at the constants of a space."""
-    return epsilon_at(*CONSTANTS.get(space, CONSTANTS["nasbench201"]))
+    found = epsilon_at(*CONSTANTS.get(space, CONSTANTS["nasbench201"]))
+    return replace(found, of_space=epsilon_for)
 
 
 def search_constants(

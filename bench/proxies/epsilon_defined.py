@@ -40,6 +40,7 @@ def epsilon_defined_for(space: str) -> Computed:
         name="epsilon_defined",
         function=partial(score, low=low, high=high),
         passes=("constant_weights",),
+        of_space=epsilon_defined_for,
         needs=frozenset({"weights", "data"}),
         paper="of this project, after Gracheva, 2023, arXiv:2302.04406",
         follows="nothing",

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def score(sign_agreement: Agreement) -> float:
-    """Give the mean over weights of |sum over images of sign(gradient)|."""
-    return sign_agreement.total / sign_agreement.weights
+    """Sum |sum over images of sign(gradient)| over all weights of layers."""
+    return sign_agreement.total
 
 
 gradsign = Computed(
@@ -21,11 +21,13 @@ gradsign = Computed(
     passes=("sign_agreement",),
     needs=frozenset({"weights", "data", "labels", "gradients"}),
     paper="Zhang and Jia, ICLR 2022, arXiv:2110.08616",
-    follows="cmu-catalyst/GradSign @b9c747c",
-    definition="mean over weights of |sum over 16 images of sign(gradient of the loss)|",
+    follows="cmu-catalyst/GradSign @b9c747c, grad_conflict.py",
+    definition="sum over weights of |sum over 16 images of sign(gradient of the loss)|",
     deviations=(
-        "images run together, each normalised by its own statistics: the reference's one forward "
-        "and backward an image, exactly",
+        (
+            "images run together, each normalised by its own statistics: the reference's one "
+            "forward and backward an image, exactly"
+        ),
         "the first 16 images of the minibatch; the reference takes 128",
         "a norm over a single position, at which the reference fails, takes the batch's statistics",
     ),

@@ -17,6 +17,8 @@ K = 1e-5
 def score(jacobian: InputJacobian) -> float:
     """Give -sum(log(v + k) + 1 / (v + k)) over the eigenvalues v of the rows' correlation."""
     rows = jacobian.rows.double().cpu().numpy()
+    if len(rows) < 2:
+        raise UndefinedError("one image has nothing to be correlated with")
     if (rows.std(axis=1) == 0).any():
         raise UndefinedError("the outputs do not depend on the images")
     eigenvalues = np.linalg.eigvalsh(np.corrcoef(rows))

@@ -24,10 +24,14 @@ linear_regions = Computed(
     follows="VITA-Group/TENAS @1115d10",
     definition="number of different on/off patterns of ReLUs over 1,024 crops of 3 x 3",
     deviations=(
-        "the first channel of each ReLU of the network itself; the reference builds a network of "
-        "one channel, with one cell a stage",
-        "crops of the minibatch's images with all their colours, 1,024 of them; the reference has "
-        "3,000 of one colour",
+        (
+            "the first channel of each ReLU of the network itself; the reference builds a network "
+            "of one channel, with one cell a stage"
+        ),
+        (
+            "crops of the minibatch's images with all their colours, 1,024 of them; the reference "
+            "has 3,000 of one colour"
+        ),
         "crops of 4 x 4 where a network is too deep for 3 x 3",
     ),
 )

@@ -70,12 +70,21 @@ def score(
     """
     device, dtype = device_of(module)
     given = [batches] if isinstance(batches, Batch) else list(batches)
-    _check(given)
-    moved = [
-        Batch(batch.images.to(device=device, dtype=dtype), batch.labels.to(device))
-        for batch in given
-    ]
-    with _training(module), _random_state(device, seed):
+    check_batches(given)
+    # Whatever the caller's mode is: tensors made in inference mode are of no use to gradients.
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        training_mode(module),
+        _random_state(device),
+    ):
+        moved = [
+            Batch(
+                batch.images.detach().to(device=device, dtype=dtype, copy=True),
+                batch.labels.detach().to(device=device, dtype=torch.int64, copy=True),
+            )
+            for batch in given
+        ]
         runner = _Runner(Network(module, moved, seed), proxies, watch)
         return {proxy.name: runner.score(proxy) for proxy in proxies}
 
@@ -87,18 +96,18 @@ class _Runner:
         self._network = network
         self._watch = watch
         self._ran: dict[str, _Ran] = {}
-        self._wanted = {name for proxy in proxies for name in _behind(proxy.passes)}
+        self._wanted = {name for proxy in proxies for name in behind(proxy.passes)}
 
     def score(self, proxy: Computed) -> Result:
         """Score by one proxy, from passes that ran already or are run now."""
         names = [self._serving(name) for name in proxy.passes]
         ran = [self._pass(name) for name in names]
-        before = sum(self._pass(name).seconds for name in _behind(names))
+        before = sum(self._pass(name).seconds for name in behind(names))
         failed = next((each.error for each in ran if each.error), None)
         if failed:
             return Result(None, before, failed)
         start = perf_counter()
-        value, error = _attempt(lambda: float(proxy.function(*(each.record for each in ran))))
+        value, error = attempt(lambda: float(proxy.function(*(each.record for each in ran))))
         seconds = before + perf_counter() - start
         if error is None and not isfinite(value):
             value, error = None, "non-finite"
@@ -112,9 +121,11 @@ class _Runner:
             if failed:
                 self._ran[name] = _Ran(None, 0.0, failed)
             else:
+                # Dropout draws alike whatever ran before.
+                torch.manual_seed(self._network.seed)
                 start = perf_counter()
                 with self._watch(name):
-                    record, error = _attempt(
+                    record, error = attempt(
                         lambda: PASSES[name].run(self._network, *(ran.record for ran in after))
                     )
                 self._ran[name] = _Ran(record, perf_counter() - start, error)
@@ -126,15 +137,15 @@ class _Runner:
         return within if within in self._wanted and within is not None else name
 
 
-def _behind(names: Sequence[str]) -> set[str]:
+def behind(names: Sequence[str]) -> set[str]:
     """The passes that stand behind some, themselves among them."""
     found: set[str] = set()
     for name in names:
-        found |= {name, *_behind(PASSES[name].after)}
+        found |= {name, *behind(PASSES[name].after)}
     return found
 
 
-def _attempt(run: Any) -> tuple[Any, str | None]:
+def attempt(run: Any) -> tuple[Any, str | None]:
     """What a call gives, or why it fails. A user's proxy or network may raise anything."""
     try:
         return run(), None
@@ -144,7 +155,7 @@ def _attempt(run: Any) -> tuple[Any, str | None]:
         return None, type(error).__name__
 
 
-def _check(batches: Sequence[Batch]) -> None:
+def check_batches(batches: Sequence[Batch]) -> None:
     """Raise OptionError unless every minibatch is one."""
     if not batches:
         raise OptionError("expected at least one minibatch, got none")
@@ -160,7 +171,7 @@ def _check(batches: Sequence[Batch]) -> None:
 
 
 @contextmanager
-def _training(module: nn.Module) -> Iterator[None]:
+def training_mode(module: nn.Module) -> Iterator[None]:
     """Put a module into training mode, and every part of it back as it was."""
     were = [(part, part.training) for part in module.modules()]
     module.train()
@@ -172,9 +183,7 @@ def _training(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _random_state(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed torch's global state, which dropout may draw from, and put it back."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+def _random_state(device: torch.device) -> Iterator[None]:
+    """Put torch's global random state back afterwards, which dropout may draw from."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield

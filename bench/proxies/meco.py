@@ -33,8 +33,10 @@ meco = Computed(
     definition="sum over layers of the least eigenvalue of the channels' correlation, "
     "on one Gaussian image of 64 x 64",
     deviations=(
-        "a container that hands on what a part of it gave does not count it again, so that "
-        "wrapping changes nothing",
+        (
+            "a container that hands on what a part of it gave does not count it again, so that "
+            "wrapping changes nothing"
+        ),
         "float64, and eigenvalues by the routine for symmetric matrices",
     ),
 )

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 def score(tangent_kernel: Kernel) -> float:
     """Give the largest by the least eigenvalue. Raises UndefinedError where that is no more."""
-    eigenvalues = np.linalg.eigvalsh(tangent_kernel.gram.cpu().numpy())
+    gram = tangent_kernel.gram.cpu().numpy()
+    if not np.isfinite(gram).all():
+        return float("nan")
+    eigenvalues = np.linalg.eigvalsh(gram)
     if not eigenvalues[0] > eigenvalues[-1] * RESOLUTION:
         raise UndefinedError("the tangent kernel is singular")
     return float(eigenvalues[-1] / eigenvalues[0])
@@ -32,11 +35,15 @@ ntk = Computed(
     follows="VITA-Group/TENAS @1115d10",
     definition="condition number of the Gram matrix of 16 images' gradients of the summed logits",
     deviations=(
-        "each image is normalised by its own statistics, so one backward gives all gradients; the "
-        "reference goes backward once an image, through the statistics of the batch",
+        (
+            "each image is normalised by its own statistics, so one backward gives all gradients; "
+            "the reference goes backward once an image, through the statistics of the batch"
+        ),
         "the first 16 images of the minibatch; the reference takes 72",
-        "weights of convolutions, linear layers and batch norms; the reference takes every "
-        "parameter whose name has weight in it",
+        (
+            "weights of convolutions, linear layers and batch norms; the reference takes every "
+            "parameter whose name has weight in it"
+        ),
         "a kernel that is singular to rounding is undefined",
     ),
     higher_is_better=False,

@@ -49,8 +49,10 @@ def swap_reg_at(mu: float, sigma: float | None = None, *, name: str = "swap_reg"
         definition=f"swap times exp(-(p - {mu:g})^2 / {sigma:g}), p thousands of parameters",
         deviations=(
             *DEVIATIONS,
-            "mu is the size of the space's largest network and sigma its square; the paper sets "
-            "both by hand",
+            (
+                "mu is the size of the space's largest network and sigma its square; the paper "
+                "sets both by hand"
+            ),
         ),
     )
 

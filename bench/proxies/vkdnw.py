@@ -30,12 +30,14 @@ def score(class_jacobians: ClassJacobians) -> float:
     # F = mean J'(diag p - pp')J is the mean over classes of J - its mean over classes, squared.
     spread = jacobians - np.einsum("nk,nkp->np", p, jacobians)[:, None]
     root = (np.sqrt(p)[:, :, None] * spread).reshape(n * classes, parameters)
+    if not np.isfinite(root).all():
+        return float("nan")
     eigenvalues = np.zeros(parameters)
     values = np.linalg.svd(root, compute_uv=False) ** 2 / n
     eigenvalues[: len(values)] = values[:parameters]
     if not eigenvalues.any():
         raise UndefinedError("no parameter has a say in the outputs")
-    return parameters + entropy(np.quantile(eigenvalues, np.arange(1, 10) / 10))
+    return float(parameters) + entropy(np.quantile(eigenvalues, np.arange(1, 10) / 10))
 
 
 def entropy(deciles: Floats) -> float:
@@ -56,8 +58,10 @@ vkdnw = Computed(
     deviations=(
         "the network's own weights, not Kaiming normal ones",
         "the first 16 images of the minibatch; the reference takes 32",
-        "entries of parameters other than those of convolutions, linear layers and batch norms "
-        "count, but are taken to have no say",
+        (
+            "entries of parameters other than those of convolutions, linear layers and batch norms "
+            "count, but are taken to have no say"
+        ),
         "float64 from the Jacobian on",
     ),
 )

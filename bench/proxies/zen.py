@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def score(perturbed: Perturbed) -> float:
     """Give log E|f(x) - f(x')| + sum over norms of log sqrt(mean running variance)."""
     moved = (perturbed.features - perturbed.moved).abs().flatten(1).sum(1).mean()
-    if not moved > 0:
+    if moved == 0:
         raise UndefinedError("features do not move with the images")
     norms = sum(variance.mean().sqrt().log() for variance in perturbed.variances)
     return float(moved.log() + norms)

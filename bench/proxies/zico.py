@@ -35,8 +35,10 @@ zico = Computed(
     follows="SLDGroup/ZiCo @bbabe28",
     definition="sum over layers of log sum E|g| / std(g), over minibatches",
     deviations=(
-        "gradients are each minibatch's own, as in the paper; the reference does not reset them "
-        "between minibatches, so that its second is the sum of both",
+        (
+            "gradients are each minibatch's own, as in the paper; the reference does not reset "
+            "them between minibatches, so that its second is the sum of both"
+        ),
         "a single minibatch is split in two halves",
     ),
 )

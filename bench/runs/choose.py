@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,20 @@ def whole(space: Space) -> list[Arch]:
             f"{len(found):,}; name those to score in a file"
         )
     return sorted(found)
+
+
+def balanced(space: Space, stack: int) -> list[Arch]:
+    """All architectures, in an order in which groups of `stack` are alike in structure.
+
+    They are where `bench.networks.balanced` has groups of that size; else in any order.
+    """
+    archs = whole(space)
+    free = round(log(stack, 5))
+    if stack != 5**free:
+        return archs
+    from bench.networks.stacked import balanced as groups
+
+    return [arch for group in groups(free) for arch in group]
 
 
 def sampled(space: Space, count: int, rng: np.random.Generator) -> list[Arch]:

@@ -10,12 +10,13 @@ which adds up float32 in another order (epe_nas moves by as much as 3e-3), so th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from bench.base import Arch, BenchError, GraphProxy, OptionError, Record, Space
@@ -29,12 +30,18 @@ from bench.tables import images
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.networks import Weights
-    from bench.proxies.live import Batch
+    from bench.networks import Stack, Weights
+    from bench.proxies.live import Batch, Result
+    from bench.proxies.stacked import StackScorer
 
 _Result: TypeAlias = tuple[float | None, str | None, float]
 """A value or None, why there is none, and seconds."""
+_Found: TypeAlias = "dict[str, Result]"
+_Live: TypeAlias = "dict[str, Result] | str"
+"""A network's results by proxy, or why it failed as a whole."""
 
+STACKED = "nasbench201"
+"""The space whose networks can be run several at once."""
 MINIBATCHES = 2
 """How many are drawn for a seed, where there are images enough; most proxies read the first."""
 
@@ -60,8 +67,16 @@ class LiveRun:
     """Of torch, in each process."""
     device: str = "cpu"
     """Where networks are run, as torch names it."""
+    stack: int = 1
+    """How many networks are run at once, as one."""
     rankings: tuple[str, ...] = ()
     """Rankings of all its architectures by some of its proxies: no rows', but a task's."""
+
+    def __post_init__(self) -> None:
+        if self.stack > 1 and self.space != STACKED:
+            raise OptionError(
+                f"expected networks of {STACKED} to run several at once, got {self.space}"
+            )
 
     @property
     def rows(self) -> int:
@@ -96,6 +111,13 @@ def scorable(name: str) -> Computed | GraphProxy:
     raise OptionError(
         f"expected a proxy that can be computed, got {name}, whose values stand in tables only"
     )
+
+
+def _in_space(proxy: Computed | GraphProxy, space: str) -> Computed | GraphProxy:
+    """The proxy with the constants of a space, where it has any."""
+    if isinstance(proxy, Computed) and proxy.of_space is not None:
+        return replace(proxy.of_space(space), name=proxy.name)
+    return proxy
 
 
 def every_proxy() -> list[str]:
@@ -164,12 +186,13 @@ class Scorer:
     def __init__(self, run: LiveRun) -> None:
         self._run = run
         self._space = members.space(run.space)
-        self._proxies = {name: scorable(name) for name in run.proxies}
+        self._proxies = {name: _in_space(scorable(name), run.space) for name in run.proxies}
         # Those that need the network; all others are of its graph.
         self.computed = [each for each in self._proxies.values() if isinstance(each, Computed)]
         self._shape = {"classes": images.dataset(run.dataset).classes, **dict(run.shape)}
         self._batches: list[Batch] = []
         self._weights: Weights | None = None
+        self._stack: tuple[Stack, StackScorer] | None = None
         if self.computed:
             require_torch()
 
@@ -179,7 +202,10 @@ class Scorer:
             return
         _, weights = self._seeded(self._run.seeds[0])
         try:
-            self._network(arch, weights)
+            if self._run.stack > 1:
+                self._stacked(self._run.seeds[0], [arch])
+            else:
+                self._network(arch, weights)
         except BenchError:
             raise
         except Exception:  # noqa: BLE001 - it comes again, and is told by the architecture's row
@@ -191,10 +217,26 @@ class Scorer:
         `status` is failed where the network as a whole was; then that is every proxy's reason.
         """
         started = time.perf_counter()
-        row: Record = {"arch": self._space.text(arch), "seed": seed, "status": "ok"}
-        live = self._live(seed, arch, row) if self.computed else {}
+        live = self._attempted(lambda: [self._live(seed, arch)], [arch])
+        return self._row(seed, arch, live[0], started)
+
+    def group(self, seed: int, archs: Sequence[Arch]) -> list[Record]:
+        """The rows of some architectures, their networks run at once where the run says so."""
+        if self._run.stack == 1 or not self.computed:
+            return [self(seed, arch) for arch in archs]
+        started = time.perf_counter()
+        live = self._attempted(lambda: self._stacked(seed, archs).score(), archs)
+        share = (time.perf_counter() - started) / len(archs)
+        return [
+            self._row(seed, arch, found, time.perf_counter() - share)
+            for arch, found in zip(archs, live, strict=True)
+        ]
+
+    def _row(self, seed: int, arch: Arch, live: _Live, started: float) -> Record:
+        row: Record = {"arch": self._space.text(arch), "seed": seed}
+        row["status"] = "failed" if isinstance(live, str) else "ok"
         results = [
-            live[name] if isinstance(proxy, Computed) else self._graph(proxy, arch)
+            _result(live, name) if isinstance(proxy, Computed) else self._graph(proxy, arch)
             for name, proxy in self._proxies.items()
         ]
         named = list(zip(self._proxies, results, strict=True))
@@ -217,18 +259,38 @@ class Scorer:
 
         return network(self._run.space, arch, weights, **self._shape).to(self._run.device)
 
-    def _live(self, seed: int, arch: Arch, row: Record) -> dict[str, _Result]:
-        """The results of the computed proxies by name; marks a row whose network failed."""
+    def _attempted(self, run: Callable[[], list[_Found]], archs: Sequence[Arch]) -> list[_Live]:
+        """What each architecture's networks gave, or the reason why they failed as a whole."""
+        if not self.computed:
+            return [{} for _ in archs]
+        try:
+            return [*run()]
+        except Exception as error:  # noqa: BLE001 - a failure is a row with its reason
+            return [type(error).__name__ for _ in archs]
+
+    def _live(self, seed: int, arch: Arch) -> _Found:
+        """The results of the computed proxies by name."""
         from bench.proxies.live import score
 
         batches, weights = self._seeded(seed)
-        try:
-            module = self._network(arch, weights)
-            found = score(module, batches, self.computed, seed=seed)
-        except Exception as error:  # noqa: BLE001 - a failure is a row with its reason
-            row["status"] = "failed"
-            return {proxy.name: (None, type(error).__name__, 0.0) for proxy in self.computed}
-        return {name: (each.value, each.error, each.seconds) for name, each in found.items()}
+        return score(self._network(arch, weights), batches, self.computed, seed=seed)
+
+    def _stacked(self, seed: int, archs: Sequence[Arch]) -> StackScorer:
+        """A scorer with these architectures in it; the last one is filled anew if it can be."""
+        from bench.networks import Stack
+        from bench.proxies.stacked import StackScorer
+
+        fresh = self._weights is None or self._weights.seed != seed
+        batches, weights = self._seeded(seed)
+        if self._stack is not None and not fresh:
+            with suppress(OptionError):
+                self._stack[0].refill(archs)
+                return self._stack[1]
+        stack = Stack(archs, weights, **self._shape)
+        stack.module.to(self._run.device)
+        scorer = StackScorer(stack, batches, self.computed, seed=seed, graphs=True)
+        self._stack = stack, scorer
+        return scorer
 
     def _graph(self, proxy: GraphProxy, arch: Arch) -> _Result:
         started = time.perf_counter()
@@ -236,6 +298,13 @@ class Scorer:
         reason = next(iter(scored.errors), None)
         value = float(scored.values[0]) if reason is None else None
         return value, reason, time.perf_counter() - started
+
+
+def _result(live: _Live, name: str) -> _Result:
+    """One proxy's value, reason and seconds, of a network that may have failed as a whole."""
+    if isinstance(live, str):
+        return None, live, 0.0
+    return live[name].value, live[name].error, live[name].seconds
 
 
 @contextmanager
@@ -265,19 +334,34 @@ def rows(
     Raises:
         BenchError: A worker process was killed, or something is wrong with the run.
     """
-    plan = islice(((seed, arch) for seed in run.seeds for arch in archs), skip, None)
+    # Groups begin where they would without skipping, so that rows do not depend on it.
+    starts = [(seed, at) for seed in run.seeds for at in range(0, len(archs), run.stack)]
+    sizes = [len(archs[at : at + run.stack]) for _, at in starts]
+    ends = list(accumulate(sizes))
+    first = bisect_right(ends, skip)
+    rest = skip - (ends[first - 1] if first else 0)
+    plan = ((seed, archs[at : at + run.stack]) for seed, at in starts[first:])
+    yield from islice(_planned(run, plan, workers), rest, None)
+
+
+def _planned(
+    run: LiveRun, plan: Iterator[tuple[int, Sequence[Arch]]], workers: int
+) -> Iterator[Record]:
+    """The rows of groups of architectures, in order."""
     if workers == 1:
         scorer = Scorer(run)
         with threaded(run.threads) if scorer.computed else nullcontext():
-            yield from (scorer(seed, arch) for seed, arch in plan)
+            for seed, group in plan:
+                yield from scorer.group(seed, group)
         return
-    items = ((run, seed, arch) for seed, arch in plan)
-    yield from (row for _, row in in_order(_scored, items, workers))
+    items = ((run, seed, group) for seed, group in plan)
+    for _, found in in_order(_scored, items, workers):
+        yield from found
 
 
-def _scored(item: tuple[LiveRun, int, Arch]) -> Record:
-    run, seed, arch = item
-    return _scorer(run)(seed, arch)
+def _scored(item: tuple[LiveRun, int, Sequence[Arch]]) -> list[Record]:
+    run, seed, group = item
+    return _scorer(run).group(seed, group)
 
 
 @lru_cache(maxsize=1)

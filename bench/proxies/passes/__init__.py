@@ -58,9 +58,9 @@ PASSES: Mapping[str, Pass] = {
     "noise_features": Pass(noise_features.run),
     "block_features": Pass(block_features.run),
     "activation_patterns": Pass(activation_patterns.run),
-    "sample": Pass(sample_gradients.run),
-    "tangent_kernel": Pass(sample_gradients.run_kernel, ("sample",)),
-    "sign_agreement": Pass(sample_gradients.run_agreement, ("sample",)),
-    "class_jacobians": Pass(sample_gradients.run_classes, ("sample",)),
+    "single_images": Pass(sample_gradients.run),
+    "tangent_kernel": Pass(sample_gradients.run_kernel, ("single_images",)),
+    "sign_agreement": Pass(sample_gradients.run_agreement, ("single_images",)),
+    "class_jacobians": Pass(sample_gradients.run_classes, ("single_images",)),
     "crop_patterns": Pass(crop_patterns.run),
 }

@@ -177,7 +177,7 @@ class Alone(TorchFunctionMode):
             self.norms.append(
                 Norm((self._names.get(id(weight)), self._names.get(id(bias))), (scale, shift))
             )
-        normalised: Tensor = _Normalise.apply(source, mean, rate, scale, shift, own)
+        normalised: Tensor = _Normalise.apply(source, mean, rate, scale, shift, own)  # type: ignore[no-untyped-call]
         return normalised
 
 
@@ -188,7 +188,7 @@ class _Normalise(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # noqa: PLR0913
+    def forward(
         ctx: Any,
         source: Tensor,
         mean: Tensor,
@@ -204,7 +204,7 @@ class _Normalise(torch.autograd.Function):
         return torch.addcmul((shift - mean * slope).view(at), source, slope.view(at))
 
     @staticmethod
-    def backward(ctx: Any, back: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, back: Tensor) -> tuple[Tensor | None, ...]:
         source, mean, rate, scale = ctx.saved_tensors
         at = (*rate.shape, *[1] * (source.dim() - 2))
         for_shift = back.flatten(2).sum(2) if back.dim() > 2 else back

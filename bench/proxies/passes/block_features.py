@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def run(network: Network) -> BlockFeatures:
     covariances = [_covariance(_rows(output)) for output in outputs]
     jacobians = [
         _jacobian(network.seed, index, source, target)
-        for index, (source, target) in enumerate(zip(outputs, outputs[1:], strict=False))
+        for index, (source, target) in enumerate(pairwise(outputs))
     ]
     return BlockFeatures(tuple(covariances), tuple(jacobians))
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from bench.proxies.passes.network import Network, in_layout
-from bench.proxies.passes.recorder import plain
+from bench.proxies.passes.recorder import argument, plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +72,13 @@ class HandingOn(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """See `torch.overrides`."""
-        name = plain(func)
-        if name == "batch_norm" and args[0] is self._handed:
-            return args[0] - args[0].mean(dim=(0, 2, 3), keepdim=True)
-        output = func(*args, **(kwargs or {}))
-        if name == "conv2d" and output.shape == args[0].shape:
-            output = self._handed = args[0].clone()
+        name, kwargs = plain(func), kwargs or {}
+        source: Any = argument(args, kwargs, 0, "input")
+        if name == "batch_norm" and self._handed is not None and source is self._handed:
+            return source - source.mean(dim=(0, 2, 3), keepdim=True)
+        output = func(*args, **kwargs)
+        if name == "conv2d" and output.shape == source.shape:
+            output = self._handed = source.clone()
         return output
 
 

@@ -45,7 +45,7 @@ def _counted(network: Network, size: int) -> CropPatterns:
     with torch.no_grad():
         recorder = Recorder({}, on_rectifier=codes.add)
         network.call(in_layout(crops), network.parameters, mode=recorder)
-    return CropPatterns(len(codes.total.unique()), len(crops))
+    return CropPatterns(len(np.unique(codes.total.cpu().numpy())), len(crops))
 
 
 def _crops(network: Network, size: int) -> Tensor:

@@ -49,7 +49,9 @@ class _Agreements:
     _last: list[tuple[Tensor, int, Tensor]] = field(default_factory=list)
 
     def add(self, source: Tensor) -> None:
-        """Add the input of one ReLU."""
+        """Add the input of one ReLU; what is no matter of single images does not count."""
+        if source.dim() < 2 or len(source) != len(self.total):
+            return
         gram = None
         for tensor, version, known in self._last:
             if tensor is source and version == source._version:

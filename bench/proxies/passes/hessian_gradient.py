@@ -44,7 +44,8 @@ def forward_product(network: Network, directions: dict[str, Tensor]) -> float:
     jet = in_layout(torch.cat([images, images.new_zeros(3 * n, *images.shape[1:])]))
     moving = {id(network.parameters[name]): direction for name, direction in directions.items()}
     with torch.no_grad():
-        logits = network.call(jet, network.parameters, mode=Jets(n, moving))
+        mode = Jets(n, moving)
+        logits = network.call(mode.know(jet), network.parameters, mode=mode)
         return mixed_cross_entropy(logits.view(4, n, -1), batch.labels)
 
 

@@ -11,6 +11,7 @@ A function without a rule raises UnknownRuleError; the pass then goes backward t
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,31 +21,59 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from bench.kernels.batch_norm_jet import batch_norm_jet
-from bench.proxies.passes.recorder import argument, plain
+from bench.proxies.passes.recorder import argument, plain, writes
 
 
 class UnknownRuleError(Exception):
     """A function that jets have no rule for."""
 
 
+_WHOLE: Mapping[Any, Callable[[Tensor, int], Any]] = {
+    Tensor.__len__: lambda _, n: n,
+    Tensor.numel: lambda jet, n: n * jet[0].numel(),
+    Tensor.shape.__get__: lambda jet, n: torch.Size((n, *jet.shape[1:])),  # type: ignore[attr-defined]
+}
+"""What a network is told of a jet's size: that of the values alone, as it may count with it."""
+
 _ABOUT = frozenset(
-    {"dim", "size", "stride", "__get__", "__len__", "numel", "ndimension"}
-    | {"is_contiguous", "is_floating_point"}
+    {
+        Tensor.dim,
+        Tensor.stride,
+        Tensor.is_contiguous,
+        Tensor.is_floating_point,
+        *(getattr(Tensor, name).__get__ for name in ("ndim", "dtype", "device", "is_cuda")),
+        *(getattr(Tensor, name).__get__ for name in ("requires_grad", "layout")),
+    }
 )
-"""They tell about a tensor and change nothing."""
+"""They tell about a tensor, and the same of a jet."""
 
 
 class Jets(TorchFunctionMode):
-    """Run a network on a jet of `4n` rows.
+    """Run a network on jets of `4n` rows.
 
     `directions` maps the identity of each weight that moves to its direction g; it moves along
-    itself, too. Biases and norms stay.
+    itself, too. Biases and norms stay. Jets are known one by one, not by their shape.
     """
 
     def __init__(self, n: int, directions: Mapping[int, Tensor]) -> None:
         super().__init__()
         self.n = n
+        self.told = n
+        """How many rows a network is told that there are."""
         self._directions = directions
+        self._known: dict[int, weakref.ref[Tensor]] = {}
+
+    def know(self, jet: Tensor) -> Tensor:
+        """Take a tensor of `4n x ...` for a jet. Raises UnknownRuleError for one without rows."""
+        if not jet.dim() or len(jet) != 4 * self.n:
+            raise UnknownRuleError("rows")
+        self._known[id(jet)] = weakref.ref(jet)
+        return jet
+
+    def is_jet(self, value: Any) -> bool:
+        """Whether a value is a tensor known as a jet."""
+        known = self._known.get(id(value))
+        return known is not None and known() is value
 
     def __torch_function__(
         self,
@@ -55,25 +84,43 @@ class Jets(TorchFunctionMode):
     ) -> Any:
         """See `torch.overrides`. Raises UnknownRuleError."""
         kwargs = kwargs or {}
-        name = plain(func)
-        if name in _ABOUT or not self._meets_jet(args, kwargs):
+        given = _tensors((*args, *kwargs.values()))
+        if func in _ABOUT:
             return func(*args, **kwargs)
-        rule = _RULES.get(name)
-        if rule is not None:
-            output = rule(self, args, kwargs)
-            in_place = func.__name__ != name or kwargs.get("inplace") is True
-            return args[0].copy_(output) if in_place else output
+        name = plain(func)
+        weight = argument(args, kwargs, 1, "weight") if name in _LAYERS else None
+        if any(id(value) in self._directions and value is not weight for value in given):
+            raise UnknownRuleError(f"{name} of a weight")
+        if not any(self.is_jet(value) for value in given):
+            return func(*args, **kwargs)
+        jet = argument(args, kwargs, 0, "input")
+        if func in _WHOLE or func is Tensor.size:
+            return self._size(func, jet, args, kwargs)
+        if name in _RULES:
+            if not self.is_jet(jet) or func is torch.batch_norm:
+                raise UnknownRuleError(name)
+            output = self.know(_RULES[name](self, jet, args, kwargs))
+            return jet.copy_(output) if writes(func, args, kwargs) else output
+        return self._pass(func, name, args, kwargs)
+
+    def _size(self, func: Callable[..., Any], jet: Tensor, args: Any, kwargs: Any) -> Any:
+        if func is not Tensor.size:
+            return _WHOLE[func](jet, self.told)
+        size = torch.Size((self.told, *jet.shape[1:]))
+        dim = argument(args, kwargs, 1, "dim")
+        return size if dim is None else size[dim]
+
+    def _pass(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
+        """Let pass what is linear in jets and blind to the batch."""
         allowed = _LINEAR.get(name)
         if allowed is None or not allowed(self, args, kwargs):
             raise UnknownRuleError(name)
-        return func(*args, **kwargs)
-
-    def is_jet(self, value: Any) -> bool:
-        """Whether a value is a tensor with the rows of a jet."""
-        return isinstance(value, Tensor) and value.dim() > 1 and len(value) == 4 * self.n
-
-    def _meets_jet(self, args: Any, kwargs: Any) -> bool:
-        return any(self.is_jet(value) for value in _tensors((*args, *kwargs.values())))
+        if name in _SIZED:
+            args = (args[0], 4 * self.n, *_sizes(args)[1:])
+        output = func(*args, **kwargs)
+        for each in _tensors([output]):
+            self.know(each)
+        return output
 
     def linear(
         self, apply: Callable[[Tensor, Tensor], Tensor], jet: Tensor, weight: Tensor
@@ -106,9 +153,8 @@ def _tensors(values: Any) -> list[Tensor]:
     return found
 
 
-def _conv(jets: Jets, args: Any, kwargs: Any) -> Tensor:
-    jet, weight = args[0], argument(args, kwargs, 1, "weight")
-    bias = argument(args, kwargs, 2, "bias")
+def _conv(jets: Jets, jet: Tensor, args: Any, kwargs: Any) -> Tensor:
+    weight, bias = argument(args, kwargs, 1, "weight"), argument(args, kwargs, 2, "bias")
     options = {
         name: value
         for at, name in enumerate(("stride", "padding", "dilation", "groups"), start=3)
@@ -120,31 +166,22 @@ def _conv(jets: Jets, args: Any, kwargs: Any) -> Tensor:
     return output
 
 
-def _linear(jets: Jets, args: Any, kwargs: Any) -> Tensor:
-    jet, weight = args[0], argument(args, kwargs, 1, "weight")
-    bias = argument(args, kwargs, 2, "bias")
+def _linear(jets: Jets, jet: Tensor, args: Any, kwargs: Any) -> Tensor:
+    weight, bias = argument(args, kwargs, 1, "weight"), argument(args, kwargs, 2, "bias")
     output = jets.linear(functional.linear, jet, weight)
     if bias is not None:
         output[: jets.n] += bias
     return output
 
 
-def _batch_norm(_: Jets, args: Any, kwargs: Any) -> Tensor:
-    names = (
-        "input",
-        "running_mean",
-        "running_var",
-        "weight",
-        "bias",
-        "training",
-        "momentum",
-        "eps",
+def _batch_norm(_: Jets, jet: Tensor, args: Any, kwargs: Any) -> Tensor:
+    weight, bias, training, eps = (
+        argument(args, kwargs, at, name)
+        for at, name in ((3, "weight"), (4, "bias"), (5, "training"), (7, "eps"))
     )
-    given = {name: argument(args, kwargs, at, name) for at, name in enumerate(names)}
-    eps = 1e-5 if given["eps"] is None else given["eps"]
-    if not given["training"]:
+    if not training:
         raise UnknownRuleError("batch_norm without the statistics of the batch")
-    return batch_norm_jet(given["input"], given["weight"], given["bias"], eps)
+    return batch_norm_jet(jet, weight, bias, 1e-5 if eps is None else eps)
 
 
 def _rectify(jets: Jets, jet: Tensor, slope: float = 0.0) -> Tensor:
@@ -158,37 +195,31 @@ def _rectify(jets: Jets, jet: Tensor, slope: float = 0.0) -> Tensor:
     return torch.lerp(passed, jet, slope) if slope else passed
 
 
-def _gated(jet: Tensor, gate: Tensor) -> Tensor:
-    """Every block of a jet times the same gate."""
-    return torch.mul(jet.view(4, *gate.shape), gate).view_as(jet)
-
-
-def _leaky_relu(jets: Jets, args: Any, kwargs: Any) -> Tensor:
+def _leaky_relu(jets: Jets, jet: Tensor, args: Any, kwargs: Any) -> Tensor:
     slope = argument(args, kwargs, 1, "negative_slope")
-    return _rectify(jets, args[0], 0.01 if slope is None else slope)
+    return _rectify(jets, jet, 0.01 if slope is None else slope)
 
 
-def _hardtanh(jets: Jets, args: Any, kwargs: Any) -> Tensor:
-    """Clamped to an interval: derivatives pass inside it."""
+def _hardtanh(jets: Jets, jet: Tensor, args: Any, kwargs: Any) -> Tensor:
     low, high = argument(args, kwargs, 1, "min_val"), argument(args, kwargs, 2, "max_val")
-    return _clamped(jets, args[0], -1.0 if low is None else low, 1.0 if high is None else high)
+    return _clamped(jets, jet, -1.0 if low is None else low, 1.0 if high is None else high)
 
 
 def _clamped(jets: Jets, jet: Tensor, low: float, high: float) -> Tensor:
+    """Clamped to an interval: derivatives pass inside it."""
     value = jet[: jets.n]
     gate = ((value > low) & (value < high)).to(jet.dtype)
-    output = _gated(jet, gate)
+    output = torch.mul(jet.view(4, *gate.shape), gate).view_as(jet)
     output[: jets.n] = value.clamp(low, high)
     return output
 
 
-def _max_pool(jets: Jets, args: Any, kwargs: Any) -> Tensor:
+def _max_pool(jets: Jets, jet: Tensor, args: Any, kwargs: Any) -> Tensor:
     """Every block takes the positions of the largest values."""
-    jet, n = args[0], jets.n
-    options = {**kwargs, "return_indices": False}
-    value, at = functional.max_pool2d_with_indices(
-        jet[:n], *args[1:], **{**options, "return_indices": True}
-    )
+    n = jets.n
+    options = {key: value for key, value in kwargs.items() if key != "input"}
+    options["return_indices"] = True
+    value, at = functional.max_pool2d_with_indices(jet[:n], *args[1:], **options)
     at = at.flatten(2)
     rest = [
         block.flatten(2).gather(2, at).view_as(value)
@@ -197,75 +228,94 @@ def _max_pool(jets: Jets, args: Any, kwargs: Any) -> Tensor:
     return torch.cat([value, *rest])
 
 
-_Rule = Callable[[Jets, Any, Any], Tensor]
+_Rule = Callable[[Jets, Tensor, Any, Any], Tensor]
 _Guard = Callable[[Jets, Any, Any], bool]
+
+_LAYERS = frozenset({"conv2d", "linear"})
 
 _RULES: Mapping[str, _Rule] = {
     "conv2d": _conv,
     "linear": _linear,
     "batch_norm": _batch_norm,
-    "relu": lambda jets, args, _: _rectify(jets, args[0]),
+    "relu": lambda jets, jet, *_: _rectify(jets, jet),
     "leaky_relu": _leaky_relu,
     "hardtanh": _hardtanh,
-    "relu6": lambda jets, args, _: _clamped(jets, args[0], 0.0, 6.0),
+    "relu6": lambda jets, jet, *_: _clamped(jets, jet, 0.0, 6.0),
     "max_pool2d": _max_pool,
 }
 
 
-def _alone(_: Jets, args: Any, kwargs: Any) -> bool:
+def _alone(jets: Jets, args: Any, kwargs: Any) -> bool:
     """Each image by itself, and linear, whatever the other arguments are."""
-    return len(_tensors((*args, *kwargs.values()))) == 1
+    given = _tensors((*args, *kwargs.values()))
+    return len(given) == 1 and jets.is_jet(given[0])
 
 
 def _added(jets: Jets, args: Any, kwargs: Any) -> bool:
-    """Jets are added to jets; a constant would shift the derivatives too."""
-    return all(jets.is_jet(value) or value == 0 for value in args[:2]) and not kwargs
+    """Jets are added to jets; a constant would shift the values alone."""
+    return not kwargs and all(jets.is_jet(value) or value is _NOTHING for value in args)
 
 
-def _scaled(jets: Jets, args: Any, _: Any) -> bool:
+def _scaled(jets: Jets, args: Any, kwargs: Any) -> bool:
     """A jet times a number, or divided by one."""
-    return jets.is_jet(args[0]) and isinstance(args[1], int | float)
+    number = len(args) == 2 and isinstance(args[1], int | float)
+    return not kwargs and number and jets.is_jet(args[0])
 
 
-def _shaped(jets: Jets, args: Any, _: Any) -> bool:
-    """Reshaped, the rows staying rows."""
-    sizes = args[1] if len(args) > 1 and isinstance(args[1], list | tuple) else args[1:]
-    return bool(sizes) and sizes[0] == 4 * jets.n
+def _sizes(args: Any) -> tuple[int, ...]:
+    """The sizes given to a function of shape, one by one or in a tuple."""
+    return tuple(args[1]) if len(args) > 1 and isinstance(args[1], list | tuple) else args[1:]
 
 
-def _expanded(_: Jets, args: Any, __: Any) -> bool:
+def _shaped(jets: Jets, args: Any, kwargs: Any) -> bool:
+    """Given another shape, the rows staying rows."""
+    sizes = _sizes(args)
+    whole = bool(sizes) and all(isinstance(size, int) for size in sizes) and not kwargs
+    return whole and sizes[0] == jets.told and jets.is_jet(args[0])
+
+
+def _expanded(jets: Jets, args: Any, kwargs: Any) -> bool:
     """Repeated along dimensions that are not the batch."""
-    sizes = args[1] if len(args) > 1 and isinstance(args[1], list | tuple) else args[1:]
-    return len(sizes) == args[0].dim() and bool(sizes[0] == -1)
+    sizes = _sizes(args)
+    whole = len(sizes) == args[0].dim() and not kwargs
+    return whole and sizes[0] in (-1, jets.told) and jets.is_jet(args[0])
 
 
-def _padded(_: Jets, args: Any, kwargs: Any) -> bool:
+def _padded(jets: Jets, args: Any, kwargs: Any) -> bool:
     """Padded with zeros, not along the batch."""
     sides, mode, value = (
         argument(args, kwargs, at, name) for at, name in enumerate(("pad", "mode", "value"), 1)
     )
-    return mode in (None, "constant") and not value and len(sides) < 2 * args[0].dim()
+    inside = mode in (None, "constant") and not value and len(sides) < 2 * args[0].dim()
+    return inside and jets.is_jet(args[0])
 
 
-def _within(at: int, name: str, default: Any) -> _Guard:
-    """Along dimensions that are not the batch."""
+def _within(at: int, name: str, default: Any = None, *, more: int = 0) -> _Guard:
+    """Along dimensions that are not the batch; `more` counts those that are new."""
 
     def guard(jets: Jets, args: Any, kwargs: Any) -> bool:
+        given = _tensors((*args, *kwargs.values()))
         dims = argument(args, kwargs, at, name)
         dims = default if dims is None else dims
         many = dims if isinstance(dims, list | tuple) else (dims,)
-        first = args[0] if isinstance(args[0], Tensor) else args[0][0]
-        every = all(jets.is_jet(value) for value in _tensors(args))
-        return every and all(dim is not None and dim % first.dim() for dim in many)
+        rank = given[0].dim() + more
+        every = all(jets.is_jet(value) for value in given)
+        return every and all(isinstance(dim, int) and dim % rank != 0 for dim in many)
 
     return guard
 
 
-def _taken(_: Jets, args: Any, __: Any) -> bool:
-    """Indexed, all rows kept."""
+def _taken(jets: Jets, args: Any, _: Any) -> bool:
+    """Indexed by slices and numbers, all rows kept."""
     index = args[1] if isinstance(args[1], tuple) else (args[1],)
-    return index[0] == slice(None) and not _tensors(index)
+    basic = all(part is None or isinstance(part, int | slice) for part in index)
+    return basic and index[0] == slice(None) and jets.is_jet(args[0])
 
+
+_NOTHING = 0
+"""What `sum()` begins with."""
+
+_SIZED = frozenset({"view", "reshape", "expand"})
 
 _LINEAR: Mapping[str, _Guard] = {
     **dict.fromkeys(("adaptive_avg_pool2d", "avg_pool2d", "contiguous", "zeros_like"), _alone),
@@ -277,9 +327,9 @@ _LINEAR: Mapping[str, _Guard] = {
     **dict.fromkeys(("view", "reshape"), _shaped),
     "expand": _expanded,
     "pad": _padded,
-    **dict.fromkeys(("cat", "concat"), _within(1, "dim", 0)),
-    **dict.fromkeys(("mean", "sum"), _within(1, "dim", None)),
-    **dict.fromkeys(("flatten", "squeeze", "unsqueeze"), _within(1, "dim", 0)),
+    **dict.fromkeys(("cat", "concat", "flatten", "squeeze"), _within(1, "dim", 0)),
+    **dict.fromkeys(("mean", "sum"), _within(1, "dim")),
+    "unsqueeze": _within(1, "dim", 0, more=1),
     **dict.fromkeys(("chunk", "split"), _within(2, "dim", 0)),
     "__getitem__": _taken,
 }

@@ -1,17 +1,18 @@
 """What every pass is given: a module, the minibatches, and a seed; and how the module is called.
 
-The module's own tensors are never written: a pass calls it with parameters and buffers of its own
-choice through `torch.func.functional_call`, so there is nothing to copy and nothing to restore.
+The module's own tensors are never written: for a call, parameters and buffers of the pass's own
+choice take their places, by the module's tables and not by assignment, and then leave them. (Of a
+module that stands in two places, `torch.func.functional_call` would leave them behind.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -47,13 +48,15 @@ class Network:
     def layers(self) -> tuple[str, ...]:
         """The names of the weights of convolutions and linear layers, as in modules() order.
 
-        They are what the classic proxies sum over. A weight that several layers share counts once.
+        They are what the classic proxies sum over. A weight that several layers share counts once;
+        one that is made anew from other parameters, such as by `weight_norm`, does not count.
         """
         seen: set[int] = set()
         found: list[str] = []
         for name, module in self.module.named_modules():
-            if isinstance(module, _LAYERS) and id(module.weight) not in seen:
-                seen.add(id(module.weight))
+            weight = module._parameters.get("weight")
+            if isinstance(module, _LAYERS) and weight is not None and id(weight) not in seen:
+                seen.add(id(weight))
                 found.append(f"{name}.weight" if name else "weight")
         return tuple(found)
 
@@ -61,7 +64,7 @@ class Network:
     def parameters(self) -> dict[str, Tensor]:
         """All parameters, detached, in the layout that the images have."""
         return {
-            name: in_layout(parameter.detach())
+            name: in_layout(_usable(parameter.detach()))
             for name, parameter in self.module.named_parameters()
         }
 
@@ -86,13 +89,38 @@ class Network:
     ) -> Tensor:
         """Run the module and return its logits, `n x k`.
 
-        `mode` is entered around the call. Raises OptionError where the output holds no logits.
+        `mode` is entered around the call. The module may write to its images, which are copies.
+        Raises OptionError where the output holds no logits.
         """
         tensors = {**parameters, **(self.buffers() if buffers is None else buffers)}
         fast = FastPools() if images.device.type == "cpu" else nullcontext()
-        with fast, mode if mode is not None else nullcontext():
-            output: Any = torch.func.functional_call(self.module, tensors, (images,))
+        with self._holding(tensors), fast, mode if mode is not None else nullcontext():
+            output = self.module(images.clone())
         return logits_of(output, len(images), self._classes)
+
+    @contextmanager
+    def _holding(self, tensors: Mapping[str, Tensor]) -> Iterator[None]:
+        """Put tensors into their places in the module, and then its own back."""
+        for table, key, name, _ in self._places:
+            table[key] = tensors[name]
+        try:
+            yield
+        finally:
+            for table, key, _, own in self._places:
+                table[key] = own
+
+    @cached_property
+    def _places(self) -> list[tuple[dict[str, Tensor | None], str, str, Tensor]]:
+        """Each place of a tensor in the module: table, key, the tensor's first name, and itself."""
+        first: dict[int, str] = {}
+        places = []
+        for prefix, module in self.module.named_modules():
+            for table in (module._parameters, module._buffers):
+                for key, own in table.items():
+                    if own is not None:
+                        name = first.setdefault(id(own), f"{prefix}.{key}" if prefix else key)
+                        places.append((cast("dict[str, Tensor | None]", table), key, name, own))
+        return places
 
     @cached_property
     def _classes(self) -> int | None:
@@ -108,16 +136,15 @@ def logits_of(output: Any, n: int, classes: int | None = None) -> Tensor:
     that is `n x classes` (what the last linear layer gives), else the first that is `n x k`. Maps,
     `n x k x ...`, are averaged over their positions. Raises OptionError where there is none.
     """
-    if not isinstance(output, Tensor):
-        output = _chosen(output, n, classes)
-    if output.dim() > 2 and len(output) == n:
-        output = output.flatten(2).mean(2)
-    if output.dim() != 2 or len(output) != n or not output.is_floating_point():
+    logits: Tensor = output if isinstance(output, Tensor) else _chosen(output, n, classes)
+    if logits.dim() > 2 and len(logits) == n:
+        logits = logits.flatten(2).mean(2)
+    if logits.dim() != 2 or len(logits) != n or not logits.is_floating_point():
         raise OptionError(
             f"expected the network to return logits of shape {n} x classes, "
-            f"got {tuple(output.shape)} of {output.dtype}"
+            f"got {tuple(logits.shape)} of {logits.dtype}"
         )
-    return output
+    return logits
 
 
 def _chosen(output: Any, n: int, classes: int | None) -> Tensor:
@@ -140,6 +167,11 @@ def _chosen(output: Any, n: int, classes: int | None) -> Tensor:
 
 def _iterable(parts: Any) -> bool:
     return hasattr(parts, "__iter__")
+
+
+def _usable(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy of one that was made in inference mode."""
+    return tensor.clone() if tensor.is_inference() else tensor
 
 
 def in_layout(tensor: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """The pass of zen: Gaussian weights, Gaussian images, and the same images a little moved.
 
 Weights of convolutions and linear layers are drawn from N(0, 1) by seed and name, so all
-architectures have them in common; biases are 0, norms 1 and 0. Both forwards run in training mode,
-each with the statistics of its own batch.
+architectures have them in common; their biases are 0, norms are 1 and 0. Both forwards run in
+training mode, each with the statistics of its own batch.
 """
 
 from __future__ import annotations
@@ -62,14 +62,20 @@ def run(network: Network) -> Perturbed:
 
 
 def _parameters(network: Network) -> dict[str, Tensor]:
-    """Gaussian weights of layers; what else there is: 1 if it scales, 0 if it shifts."""
+    """Gaussian weights of layers without biases, and norms at 1 and 0; others stay as they are."""
     layers = set(network.layers)
-    return {
-        name: gaussian(network.seed, name, tensor)
-        if name in layers
-        else torch.full_like(tensor, float(name.endswith("weight")))
-        for name, tensor in network.parameters.items()
-    }
+    parameters = dict(network.parameters)
+    for prefix, module in network.module.named_modules():
+        for key in module._parameters:
+            name = f"{prefix}.{key}" if prefix else key
+            if name in layers:
+                parameters[name] = gaussian(network.seed, name, parameters[name])
+            elif name in parameters and (
+                isinstance(module, nn.BatchNorm2d)
+                or (key == "bias" and f"{name.removesuffix('bias')}weight" in layers)
+            ):
+                parameters[name] = torch.full_like(parameters[name], float(key == "weight"))
+    return parameters
 
 
 def _buffers(network: Network) -> dict[str, Tensor]:

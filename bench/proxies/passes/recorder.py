@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from bench.kernels.box_average import box_average
 
 LINEAR = frozenset({"conv1d", "conv2d", "conv3d", "linear"})
-RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "hardtanh", "rrelu", "threshold"})
+RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "hardtanh", "prelu", "rrelu", "threshold"})
 _COSTLY = LINEAR | {"batch_norm", "relu", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"}
 _POOLS = frozenset({"adaptive_avg_pool2d", "avg_pool2d", "mean"})
 
@@ -75,7 +75,8 @@ class FastPools(TorchFunctionMode):
         if plain(func) == "avg_pool2d":
             found = _overlapping(args, kwargs)
             if found is not None:
-                return box_average(args[0], *found[:3], count_padding=found[3])
+                images = argument(args, kwargs, 0, "input")
+                return box_average(images, *found[:3], count_padding=found[3])
         return func(*args, **kwargs)
 
 
@@ -111,6 +112,7 @@ class Recorder(TorchFunctionMode):
         self._on_rectifier = on_rectifier
         self.outputs: list[Output] = []
         """Of every call of a convolution or linear layer."""
+        self._at: dict[int, list[Output]] = {}
         self.features: Tensor | None = None
         """The input of the last global pooling, `n x c x h x w`."""
         self.operations = 0
@@ -130,21 +132,23 @@ class Recorder(TorchFunctionMode):
             self._on_rectifier(argument(args, kwargs, 0, "input"))
         elif name in _POOLS:
             self._pooled(name, args, kwargs)
-        if _writes(func, args, kwargs):
-            self._keep(args[0] if args else None)
+        if writes(func, args, kwargs):
+            self._keep(argument(args, kwargs, 0, "input"))
         output = func(*args, **kwargs)
         if name in _COSTLY:
             self.operations += cost(name, args, kwargs, output)
         if name in LINEAR:
             weight = argument(args, kwargs, 1, "weight")
             if id(weight) in self._names:
-                self.outputs.append(Output(self._names[id(weight)], output, output.grad_fn))
+                found = Output(self._names[id(weight)], output, output.grad_fn)
+                self.outputs.append(found)
+                self._at.setdefault(_place(output), []).append(found)
         return output
 
     def _keep(self, written: Any) -> None:
-        """Before a layer's output is overwritten in place, keep what it was."""
-        for output in self.outputs:
-            if output.value is written:
+        """Before a layer's output is overwritten in place, or a view of it, keep what it was."""
+        if isinstance(written, Tensor):
+            for output in self._at.pop(_place(written), ()):
                 output.value = output.value.detach().clone()
 
     def _pooled(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -187,7 +191,7 @@ def cost(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tens
     return output.numel() * (kernel**2 if isinstance(kernel, int) else prod(kernel))
 
 
-def _writes(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def writes(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a function may write to its first argument."""
     name: str = getattr(func, "__name__", "")
     if name.endswith("_") and not name.startswith("__"):
@@ -195,6 +199,11 @@ def _writes(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     if name.startswith("__i") or name == "__setitem__":
         return True
     return kwargs.get("inplace") is True or (bool(args) and args[-1] is True)
+
+
+def _place(tensor: Tensor) -> int:
+    """Where a tensor's values lie; views of one tensor lie in one place."""
+    return tensor.untyped_storage().data_ptr()
 
 
 def rectified(source: Tensor) -> Tensor:

@@ -32,8 +32,6 @@ class Sample:
     logits: Tensor
     """`n x k`, with the graph."""
     mode: Alone
-    weights: dict[str, Tensor]
-    """Those of convolutions and linear layers."""
     names: tuple[str, ...]
     """Of all parameters."""
 
@@ -81,7 +79,6 @@ def run(network: Network) -> Sample:
         labels=batch.labels[:IMAGES],
         logits=logits,
         mode=mode,
-        weights={name: network.parameters[name] for name in network.layers},
         names=tuple(network.parameters),
     )
 
@@ -119,8 +116,6 @@ class Agreement:
 
     total: float
     """The sum over weights of |sum over images of sign(gradient)|."""
-    weights: int
-    """How many weights there are, those without a say among them."""
 
 
 def run_agreement(_: Network, sample: Sample) -> Agreement:
@@ -135,7 +130,7 @@ def run_agreement(_: Network, sample: Sample) -> Agreement:
         loss = cross_entropy(logits, sample.labels) * len(logits)
     (seed,) = torch.autograd.grad(loss, logits)
     sample.backward(seed, _Complete(sample.mode.calls, add).take)
-    return Agreement(float(total), sum(weight.numel() for weight in sample.weights.values()))
+    return Agreement(float(total))
 
 
 @dataclass(frozen=True, eq=False)
