@@ -24,6 +24,7 @@ from bench.draws import keyed
 from bench.proxies.computed import Computed, PopulationRanking
 from bench.proxies.scorer import score_graphs
 from bench.runs import members
+from bench.runs.memory import keep_freed
 from bench.runs.pool import in_order
 from bench.tables import images
 
@@ -312,6 +313,7 @@ def threaded(count: int) -> Iterator[None]:
     """Have torch use so many threads, and then as many as before."""
     import torch
 
+    keep_freed()
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -371,5 +373,6 @@ def _scorer(run: LiveRun) -> Scorer:
     if scorer.computed:
         import torch
 
+        keep_freed()
         torch.set_num_threads(run.threads)
     return scorer
