@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.base import DataError, OptionError, Record
 from bench.commands.scoring import What, architectures, proxies, shape_of
 from bench.proxies.computed import Computed
-from bench.runs import live, members
+from bench.runs import live, live_rows, members
 from bench.runs.provenance import commit, machine, versions
 from bench.runs.row import Attachment, Outcome
 from bench.runs.store import PROVENANCE, Store
@@ -55,7 +55,7 @@ def profile_space(name: str, what: What, results: Path) -> tuple[Path, list[Reco
     with Store.opened(folder, common) as store:
         if key in store.done:
             raise DataError(f"{folder} holds the profile {key} already; move it away to redo it")
-        with live.threaded(what.threads):
+        with live_rows.threaded(what.threads):
             rows = [
                 {**_shared(space.name, what), **row} for row in profile(modules, batches, computed)
             ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bench.base import Arch, BenchError, DataError, OptionError, Record, Space, UnknownNameError
 from bench.draws import keyed
 from bench.proxies.computed import Computed
-from bench.runs import choose, live, live_store, live_tasks, members
+from bench.runs import choose, live, live_rows, live_store, live_tasks, members
 from bench.runs.live import LiveRun
 from bench.tables import files, images
 
@@ -99,7 +99,7 @@ def score_space(
         raise DataError(
             f"{folder} holds results already; go on with them by --resume, or give another --name"
         )
-    live.Scorer(run).check(archs[0])
+    live_rows.Scorer(run).check(archs[0])
     tasks = [live_tasks.against(task, run, archs) for task in dict.fromkeys(what.against)]
     about = {
         "data_sha256": _hashes(run, what.against),
@@ -111,7 +111,7 @@ def score_space(
         if live_store.KEY not in store.done:
             with live_store.Stream.opened(folder / live_store.STREAM) as stream:
                 done = stream.count(run, space, archs)
-                rows = live.rows(run, archs, skip=done, workers=workers)
+                rows = live_rows.rows(run, archs, skip=done, workers=workers)
                 with _bar(study, run.rows, done) as advance:
                     for row in rows:
                         stream.append(row)
@@ -152,7 +152,7 @@ def score_model(text: str, what: What) -> Iterator[Record]:
 
     for seed in what.all_seeds:
         batches = live.minibatches(what.dataset, what.batch, seed)
-        with live.threaded(what.threads):
+        with live_rows.threaded(what.threads):
             module = _model(text, seed).to(live.device(what.device))
             found = score(module, batches, computed, seed=seed)
         for proxy, each in found.items():

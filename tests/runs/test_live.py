@@ -14,7 +14,7 @@ from bench.base import BenchError, DataError, OptionError, Record, UnknownNameEr
 from bench.draws import keyed
 from bench.proxies.computed import Computed
 from bench.proxies.recorded import Recorded
-from bench.runs import choose, live, members
+from bench.runs import choose, live, live_rows, members
 from bench.runs.live import LiveRun
 
 torch = pytest.importorskip("torch")
@@ -75,7 +75,7 @@ def test_runs_compare_by_value() -> None:
 
 
 def test_rows_are_in_the_plans_order_with_a_value_and_seconds_a_proxy() -> None:
-    rows = list(live.rows(run_of("synflow", "random", "nwot", seeds=(3, 4)), ARCHS))
+    rows = list(live_rows.rows(run_of("synflow", "random", "nwot", seeds=(3, 4)), ARCHS))
     assert [(row["seed"], row["arch"]) for row in rows] == [
         (seed, SPACE.text(arch)) for seed in (3, 4) for arch in ARCHS
     ]
@@ -91,7 +91,7 @@ def test_values_are_those_of_the_scorer_on_the_same_network_and_minibatch() -> N
     from bench.proxies.live import score
 
     run = run_of("synflow", "snip", "zen", seeds=(2,))
-    rows = list(live.rows(run, ARCHS))
+    rows = list(live_rows.rows(run, ARCHS))
     batches = live.minibatches(run.dataset, run.batch, 2)
     assert len(batches) == 2
     computed = [each for each in map(live.scorable, run.proxies) if isinstance(each, Computed)]
@@ -102,9 +102,9 @@ def test_values_are_those_of_the_scorer_on_the_same_network_and_minibatch() -> N
 
 
 def test_a_seed_changes_weights_and_minibatch_and_nothing_else_does() -> None:
-    one = values(live.rows(run_of("l2_norm", "grad_norm", seeds=(0,)), ARCHS))
-    other = values(live.rows(run_of("l2_norm", "grad_norm", seeds=(1,)), ARCHS))
-    last = values(live.rows(run_of("grad_norm", "l2_norm", seeds=(1, 0)), ARCHS[::-1], skip=5))
+    one = values(live_rows.rows(run_of("l2_norm", "grad_norm", seeds=(0,)), ARCHS))
+    other = values(live_rows.rows(run_of("l2_norm", "grad_norm", seeds=(1,)), ARCHS))
+    last = values(live_rows.rows(run_of("grad_norm", "l2_norm", seeds=(1, 0)), ARCHS[::-1], skip=5))
     assert all(a["values"] != b["values"] for a, b in zip(one, other, strict=True))
     assert [row["values"] for row in one] == [row["values"] for row in last[::-1]]
     images = [live.minibatches("noise,size=8", 4, seed)[0].images for seed in (0, 0, 1)]
@@ -115,14 +115,14 @@ def test_a_seed_changes_weights_and_minibatch_and_nothing_else_does() -> None:
 @pytest.mark.parametrize("skip", [0, 7])
 def test_two_workers_give_the_rows_of_one_after_any_that_are_there(skip: int) -> None:
     run = run_of("synflow", "epe_nas", "random", seeds=(0, 1))
-    assert values(live.rows(run, ARCHS, skip=skip, workers=2)) == values(
-        live.rows(run, ARCHS, skip=skip)
+    assert values(live_rows.rows(run, ARCHS, skip=skip, workers=2)) == values(
+        live_rows.rows(run, ARCHS, skip=skip)
     )
 
 
 def test_threads_of_the_caller_are_left_as_they_were() -> None:
     before = torch.get_num_threads()
-    rows = live.rows(run_of("synflow", threads=before + 1), ARCHS)
+    rows = live_rows.rows(run_of("synflow", threads=before + 1), ARCHS)
     next(rows)
     assert torch.get_num_threads() == before + 1
     rows.close()  # type: ignore[attr-defined]
@@ -131,7 +131,7 @@ def test_threads_of_the_caller_are_left_as_they_were() -> None:
 
 def test_a_proxys_failure_is_its_reason_and_stops_no_other(own: str) -> None:
     names = [f"{own}:{name}" for name in ("width", "undone", "infinite", "edges", "exits")]
-    (row,) = live.rows(run_of(*names, archs=1), ARCHS[:1])
+    (row,) = live_rows.rows(run_of(*names, archs=1), ARCHS[:1])
     width, undone, infinite, edges, exits = names
     assert row["status"] == "ok"
     assert row["errors"] == {
@@ -145,7 +145,7 @@ def test_a_proxys_failure_is_its_reason_and_stops_no_other(own: str) -> None:
 
 
 def test_a_score_that_a_network_does_not_have_is_a_reason() -> None:
-    (row,) = live.rows(run_of("synflow", "params", archs=1), [EMPTY])
+    (row,) = live_rows.rows(run_of("synflow", "params", archs=1), [EMPTY])
     assert row["values"]["synflow"] is None
     assert row["errors"]["synflow"].startswith("undefined")
     assert row["values"]["params"] > 0
@@ -164,7 +164,7 @@ def test_a_networks_failure_is_every_proxys_reason_and_the_next_goes_on(
         return build(space, arch, *rest, **shape)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bench.networks, "network", fails)
-    rows = list(live.rows(run_of("synflow", "random", "params"), ARCHS))
+    rows = list(live_rows.rows(run_of("synflow", "random", "params"), ARCHS))
     assert [row["status"] for row in rows] == ["ok", "failed", "ok", "ok", "ok"]
     assert rows[1]["errors"] == {"synflow": "MemoryError", "params": "MemoryError"}
     assert rows[1]["values"]["random"] is not None
@@ -174,7 +174,7 @@ def test_proxies_of_graphs_need_no_network() -> None:
     space = members.space("darts")
     archs = choose.sampled(space, 3, keyed(0, "test"))
     run = run_of("parametric", space="darts", shape=(), archs=3)
-    for row, arch in zip(live.rows(run, archs), archs, strict=True):
+    for row, arch in zip(live_rows.rows(run, archs), archs, strict=True):
         proxy = live.scorable("parametric")
         assert not isinstance(proxy, Computed)
         assert row["values"]["parametric"] == proxy(space.graph(arch))
@@ -207,13 +207,13 @@ def test_what_is_wrong_with_a_run_is_told_before_anything_is_scored(
     how: dict[str, Any], error: type[BenchError], says: str
 ) -> None:
     with pytest.raises(error, match=says):
-        live.Scorer(replace(run_of("synflow"), **how)).check(ARCHS[0])
+        live_rows.Scorer(replace(run_of("synflow"), **how)).check(ARCHS[0])
 
 
 def test_too_large_a_batch_is_told(data: Path) -> None:
     run = run_of("synflow", dataset="imagenet16-120", batch=107)
     with pytest.raises(DataError, match="1 x 107 different images"):
-        live.Scorer(run).check(ARCHS[0])
+        live_rows.Scorer(run).check(ARCHS[0])
 
 
 def test_one_minibatch_is_drawn_where_images_do_not_last_for_two(data: Path) -> None:
@@ -224,7 +224,7 @@ def test_one_minibatch_is_drawn_where_images_do_not_last_for_two(data: Path) -> 
 
 def test_classes_are_the_datasets(own: str) -> None:
     ten, hundred = (
-        next(live.rows(run_of(f"{own}:width", dataset=dataset), ARCHS))
+        next(live_rows.rows(run_of(f"{own}:width", dataset=dataset), ARCHS))
         for dataset in ("noise", "noise,classes=100")
     )
     (value,), (larger,) = ten["values"].values(), hundred["values"].values()
@@ -238,7 +238,7 @@ def test_memory_is_flat_in_the_number_of_architectures() -> None:
         pytest.skip("no /proc here")
     archs = choose.sampled(SPACE, 300, keyed(1, "test"))
     pages = []
-    for i, _ in enumerate(live.rows(run_of("synflow", "nwot", "grad_norm"), archs)):
+    for i, _ in enumerate(live_rows.rows(run_of("synflow", "nwot", "grad_norm"), archs)):
         if i >= 60 and i % 10 == 0:
             pages.append(int(statm.read_text().split()[1]))
     growth = np.median(pages[-5:]) - np.median(pages[:5])

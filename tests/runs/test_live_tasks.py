@@ -12,7 +12,7 @@ from toy import ARCHS, TOY, toy_table
 from bench.base import Arch, DataError, OptionError, Table
 from bench.proxies.computed import PopulationRanking
 from bench.reports.load import load_studies
-from bench.runs import live, live_store, live_tasks
+from bench.runs import live, live_rows, live_store, live_tasks
 from bench.runs.live import LiveRun
 from bench.runs.live_tasks import against
 from bench.runs.tasks import Task
@@ -117,7 +117,7 @@ def test_reports_read_live_scores_like_recorded_ones(task: list[Task], tmp_path:
     folder = tmp_path / "mine" / "c0ffee-machine"
     with live_store.opened(folder) as store:
         with live_store.Stream.opened(folder / live_store.STREAM) as stream:
-            for row in live.rows(run, archs):
+            for row in live_rows.rows(run, archs):
                 stream.append(row)
             live_store.finish(store, run, stream)
         found = against("toy/data", run, archs)
@@ -141,7 +141,7 @@ def test_every_seed_has_its_own_scores(task: list[Task], tmp_path: Path) -> None
     run = run_of(ARCHS, seeds=(0, 1))
     rows = [
         {**row, "values": {"down": float(i)}, "errors": {}}
-        for i, row in enumerate(live.rows(run, ARCHS))
+        for i, row in enumerate(live_rows.rows(run, ARCHS))
     ]
     path = tmp_path / "live.parquet"
     live_store.write_parquet(path, run, rows, live_store.Gist(rows))
@@ -178,7 +178,7 @@ def test_a_ranking_is_of_all_that_were_scored(
     task[0] = Task(TOY, part_of([ARCHS.index(archs[2]), ARCHS.index(archs[0])]))
     run = run_of(archs, rankings=rankings)
     path = tmp_path / "live.parquet"
-    rows = list(live.rows(run, archs))
+    rows = list(live_rows.rows(run, archs))
     live_store.write_parquet(path, run, rows, live_store.Gist(rows))
     outcome = live_tasks.outcome(path, run, against("toy/data", run, archs), 0)
     assert outcome.rows[0]["proxies"] == ["down", "places"]

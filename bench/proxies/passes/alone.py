@@ -17,10 +17,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from bench.base import OptionError
-from bench.proxies.passes.recorder import LINEAR, argument, plain
+from bench.proxies.passes.recorder import LINEAR, FastPools, argument, plain
 
 Pair = tuple[int, int]
 
@@ -112,7 +111,7 @@ class Norm:
     """`n x c` each."""
 
 
-class Alone(TorchFunctionMode):
+class Alone(FastPools):
     """Run every image alone, and record calls. `names` maps a parameter's identity to its name."""
 
     def __init__(self, names: Mapping[int, str]) -> None:
@@ -136,7 +135,7 @@ class Alone(TorchFunctionMode):
         if name == "batch_norm":
             return self._normalised(args, kwargs)
         if name not in LINEAR:
-            return func(*args, **kwargs)
+            return self.run(func, args, kwargs)
         weight = self._names.get(id(argument(args, kwargs, 1, "weight")))
         if weight is None:
             return func(*args, **kwargs)

@@ -13,10 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from bench.proxies.passes.network import Network, in_layout
-from bench.proxies.passes.recorder import argument, plain
+from bench.proxies.passes.recorder import FastPools, argument, plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class ConstantWeights:
             return self.network.call(images, parameters, buffers=buffers, mode=mode)[:, 0]
 
 
-class HandingOn(TorchFunctionMode):
+class HandingOn(FastPools):
     """Convolutions that keep the shape hand their input on, and a norm behind one only centres.
 
     At a low constant such a layer is linear but for a factor near 0; this is it without that
@@ -76,7 +75,7 @@ class HandingOn(TorchFunctionMode):
         source: Any = argument(args, kwargs, 0, "input")
         if name == "batch_norm" and self._handed is not None and source is self._handed:
             return source - source.mean(dim=(0, 2, 3), keepdim=True)
-        output = func(*args, **kwargs)
+        output = self.run(func, args, kwargs)
         if name == "conv2d" and output.shape == source.shape:
             output = self._handed = source.clone()
         return output

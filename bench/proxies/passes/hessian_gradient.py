@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.proxies.passes.jets import Jets, UnknownRuleError
+from bench.proxies.passes.jet_rules import UnknownRuleError
+from bench.proxies.passes.jets import Jets
 from bench.proxies.passes.loss_gradients import LossGradients
 from bench.proxies.passes.network import Network, in_layout
 

@@ -8,7 +8,7 @@ module that stands in two places, `torch.func.functional_call` would leave them 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -77,7 +77,11 @@ class Network:
 
     def buffers(self) -> dict[str, Tensor]:
         """Copies of all buffers, for a pass to let the module write to."""
-        return {name: buffer.clone() for name, buffer in self.module.named_buffers()}
+        return {name: buffer.clone() for name, buffer in self._buffers}
+
+    @cached_property
+    def _buffers(self) -> list[tuple[str, Tensor]]:
+        return list(self.module.named_buffers())
 
     def call(
         self,
@@ -85,7 +89,7 @@ class Network:
         parameters: Mapping[str, Tensor],
         *,
         buffers: Mapping[str, Tensor] | None = None,
-        mode: AbstractContextManager[Any] | None = None,
+        mode: FastPools | None = None,
     ) -> Tensor:
         """Run the module and return its logits, `n x k`.
 
@@ -93,8 +97,7 @@ class Network:
         Raises OptionError where the output holds no logits.
         """
         tensors = {**parameters, **(self.buffers() if buffers is None else buffers)}
-        fast = FastPools() if images.device.type == "cpu" else nullcontext()
-        with self._holding(tensors), fast, mode if mode is not None else nullcontext():
+        with self._holding(tensors), FastPools() if mode is None else mode:
             output = self.module(images.clone())
         return logits_of(output, len(images), self._classes)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -33,6 +34,7 @@ class Output:
     node: Node | None
 
 
+@lru_cache(maxsize=1024)
 def plain(function: Any) -> str:
     """A torch function's name, without the underscore of its in-place form."""
     name: str = getattr(function, "__name__", "")
@@ -44,24 +46,11 @@ def argument(args: Sequence[Any], kwargs: Mapping[str, Any], at: int, name: str)
     return args[at] if len(args) > at else kwargs.get(name)
 
 
-class Bypass(TorchFunctionMode):
-    """Batch norms pass their input on; what they recorded or learnt has no say."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """See `torch.overrides`."""
-        if plain(func) == "batch_norm":
-            return args[0]
-        return func(*args, **(kwargs or {}))
-
-
 class FastPools(TorchFunctionMode):
-    """Overlapping average pools, which a CPU is slow at, go by another way."""
+    """On a CPU, overlapping average pools, which it is slow at, go by another way.
+
+    The other modes are this one too, so that a call goes through one mode and not through two.
+    """
 
     def __torch_function__(
         self,
@@ -71,17 +60,22 @@ class FastPools(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """See `torch.overrides`."""
-        kwargs = kwargs or {}
+        return self.run(func, args, kwargs or {})
+
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Call a function, or what is faster."""
         if plain(func) == "avg_pool2d":
+            images = argument(args, kwargs, 0, "input")
             found = _overlapping(args, kwargs)
-            if found is not None:
-                images = argument(args, kwargs, 0, "input")
+            if found is not None and images.dtype == torch.float32 and not images.is_cuda:
                 return box_average(images, *found[:3], count_padding=found[3])
         return func(*args, **kwargs)
 
 
 def _overlapping(
-    args: tuple[Any, ...], kwargs: dict[str, Any]
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[int, int, int, bool] | None:
     """Kernel, stride, padding and whether padding counts, if windows are square and overlap."""
     names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
@@ -97,7 +91,23 @@ def _overlapping(
     return kernel, stride, padding, count is not False
 
 
-class Recorder(TorchFunctionMode):
+class Bypass(FastPools):
+    """Batch norms pass their input on; what they recorded or learnt has no say."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """See `torch.overrides`."""
+        if plain(func) == "batch_norm":
+            return argument(args, kwargs or {}, 0, "input")
+        return self.run(func, args, kwargs or {})
+
+
+class Recorder(FastPools):
     """Record one forward pass.
 
     `names` maps the identity of a weight to the name of its layer; `on_rectifier` is called with
@@ -134,7 +144,7 @@ class Recorder(TorchFunctionMode):
             self._pooled(name, args, kwargs)
         if writes(func, args, kwargs):
             self._keep(argument(args, kwargs, 0, "input"))
-        output = func(*args, **kwargs)
+        output = self.run(func, args, kwargs)
         if name in _COSTLY:
             self.operations += cost(name, args, kwargs, output)
         if name in LINEAR:

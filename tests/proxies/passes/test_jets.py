@@ -22,7 +22,7 @@ from bench.proxies.passes.hessian_gradient import (
     forward_product,
     mixed_cross_entropy,
 )
-from bench.proxies.passes.jets import UnknownRuleError
+from bench.proxies.passes.jet_rules import UnknownRuleError
 from bench.proxies.passes.network import Batch, Network
 
 N, C = 3, 8
