@@ -22,7 +22,7 @@ def lower_bounds() -> dict[str, str]:
     needed = list(PROJECT["project"]["dependencies"])
     for extra in PROJECT["project"]["optional-dependencies"].values():
         needed += extra
-    pairs = [re.match(r"([\w-]+)>=([\d.]+)$", it) for it in needed]
+    pairs = [re.match(r"([\w-]+)>=([\d.]+)(?:; .*)?$", it) for it in needed]
     assert all(pairs)
     return {pair[1]: pair[2] for pair in pairs if pair}
 
@@ -30,8 +30,11 @@ def lower_bounds() -> dict[str, str]:
 def test_the_lowest_environment_has_the_lower_bounds() -> None:
     tox = ConfigParser()
     tox.read(ROOT / "tox.ini")
-    deps = tox["testenv:lowest"]["deps"].split()
-    assert dict(dep.split("==") for dep in deps) == lower_bounds()
+    deps = dict(dep.split("==") for dep in tox["testenv:lowest"]["deps"].split())
+    # Older builds of torch for CPUs alone are not in the common registry; Triton goes with torch.
+    assert deps.pop("torch") == PINS["torch"]
+    bounds = lower_bounds()
+    assert deps == {name: bounds[name] for name in bounds.keys() - {"torch", "triton"}}
 
 
 def test_constraints_pin_every_dependency() -> None:
