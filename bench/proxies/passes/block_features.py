@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from bench.base import OptionError
 from bench.draws import keyed
-from bench.proxies.passes.gaussian import gaussian
+from bench.proxies.passes.gaussian import gaussian_parameters
 from bench.proxies.passes.network import Network, in_layout
 
 IMAGES = 32
@@ -88,21 +88,16 @@ def _outputs(network: Network) -> list[Tensor]:
     hooks = [block.register_forward_hook(add) for block in blocks(network.module)]
     try:
         with torch.enable_grad():
-            network.call(images, _parameters(network))
+            network.call(images, gaussian_parameters(network, _kaiming))
     finally:
         for hook in hooks:
             hook.remove()
     return outputs
 
 
-def _parameters(network: Network) -> dict[str, Tensor]:
-    layers = set(network.layers)
-    return {
-        name: gaussian(network.seed, name, tensor) * (2 / tensor[0].numel()) ** 0.5
-        if name in layers
-        else torch.full_like(tensor, float(name.endswith("weight")))
-        for name, tensor in network.parameters.items()
-    }
+def _kaiming(weight: Tensor) -> float:
+    """The standard deviation that keeps activations' variance, by fan-in."""
+    return float((2 / weight[0].numel()) ** 0.5)
 
 
 def _rows(features: Tensor) -> Tensor:

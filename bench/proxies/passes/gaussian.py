@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.draws import keyed
-from bench.proxies.passes.network import in_layout
+from bench.proxies.passes.network import Network, in_layout
 
 _KEPT = 1024
 """How many tensors are kept; those of over a million values are drawn anew each time."""
 _LARGE = 1 << 17
+
+
+def gaussian_parameters(
+    network: Network, deviation: Callable[[Tensor], float] | None = None
+) -> dict[str, Tensor]:
+    """Gaussian weights of layers without biases, and norms at 1 and 0; others stay as they are.
+
+    `deviation` gives the standard deviation of a weight; 1 by default.
+    """
+    layers = set(network.layers)
+    parameters = dict(network.parameters)
+    for prefix, module in network.module.named_modules():
+        for key in module._parameters:
+            name = f"{prefix}.{key}" if prefix else key
+            if name in layers:
+                drawn = gaussian(network.seed, name, parameters[name])
+                parameters[name] = drawn if deviation is None else drawn * deviation(drawn)
+            elif name in parameters and (
+                isinstance(module, nn.BatchNorm2d)
+                or (key == "bias" and f"{name.removesuffix('bias')}weight" in layers)
+            ):
+                parameters[name] = torch.full_like(parameters[name], float(key == "weight"))
+    return parameters
 
 
 def gaussian(seed: int, name: str, like: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.base import OptionError
 from bench.draws import keyed
-from bench.proxies.passes.gaussian import gaussian
+from bench.proxies.passes.gaussian import gaussian_parameters
 from bench.proxies.passes.network import Network, in_layout
 from bench.proxies.passes.recorder import Recorder
 
@@ -37,7 +37,7 @@ class Perturbed:
 
 def run(network: Network) -> Perturbed:
     """Run forward twice. Raises OptionError where a network has no global pooling."""
-    parameters = _parameters(network)
+    parameters = gaussian_parameters(network)
     buffers = _buffers(network)
     shape = network.batch.images.shape
     rng = keyed(network.seed, "zen", *shape)
@@ -59,23 +59,6 @@ def run(network: Network) -> Perturbed:
         if isinstance(module, nn.BatchNorm2d) and module.running_var is not None
     )
     return Perturbed(features[0], features[1], variances)
-
-
-def _parameters(network: Network) -> dict[str, Tensor]:
-    """Gaussian weights of layers without biases, and norms at 1 and 0; others stay as they are."""
-    layers = set(network.layers)
-    parameters = dict(network.parameters)
-    for prefix, module in network.module.named_modules():
-        for key in module._parameters:
-            name = f"{prefix}.{key}" if prefix else key
-            if name in layers:
-                parameters[name] = gaussian(network.seed, name, parameters[name])
-            elif name in parameters and (
-                isinstance(module, nn.BatchNorm2d)
-                or (key == "bias" and f"{name.removesuffix('bias')}weight" in layers)
-            ):
-                parameters[name] = torch.full_like(parameters[name], float(key == "weight"))
-    return parameters
 
 
 def _buffers(network: Network) -> dict[str, Tensor]:
