@@ -205,6 +205,8 @@ def score(
             ) from None
         for row in rows:
             printer.add(row)
+    if unshown := scoring.unranked(what):
+        tell(f"{', '.join(unshown)} ranks a population, and is told by --against TASK")
     tell(f"rows in {folder}")
 
 

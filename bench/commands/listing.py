@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import get_type_hints
 
 from bench.base import BenchError, Record
-from bench.proxies.computed import Computed
+from bench.proxies.computed import Computed, PopulationRanking
 from bench.runs import live, members
 
 
@@ -57,6 +57,8 @@ def _proxy(name: str) -> Record:
             "follows": proxy.follows,
             "deviations": list(proxy.deviations),
         }
+    if isinstance(proxy, PopulationRanking):
+        row |= {"definition": proxy.definition, "ranks_by": list(proxy.components)}
     return row
 
 

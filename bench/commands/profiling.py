@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 from bench.base import DataError, OptionError, Record
@@ -37,7 +39,10 @@ def profile_space(name: str, what: What, results: Path) -> tuple[Path, list[Reco
 
     space = members.space(name)
     archs = architectures(space, what)
-    found = [live.scorable(each) for each in proxies(what, live.every_proxy)]
+    if what.seeds > 1 or what.stack > 1 or what.against:
+        raise OptionError("expected a profile of one seed, got --seeds, --stack or --against")
+    names, _ = live.with_components(proxies(what, live.every_proxy))
+    found = [live.in_space(live.scorable(each), space.name) for each in names]
     computed = [each for each in found if isinstance(each, Computed)]
     if not computed:
         raise OptionError("expected a proxy that runs the network, got those of its graph alone")
@@ -51,18 +56,32 @@ def profile_space(name: str, what: What, results: Path) -> tuple[Path, list[Reco
     modules = [network(space.name, arch, weights, **sizes).to(place) for arch in archs]
     folder = results / STUDY / f"{commit()}-{machine()}"
     common = {"study": STUDY, "machine": machine(), "commit": commit()}
-    key = f"profile/{space.name}/{what.dataset}/batch={what.batch}/{place.type}/{what.threads}"
+    about = _about(what, live.digest(space, archs), names)
+    key = f"profile/{space.name}/{what.dataset}/batch={what.batch}/{place.type}/{about['id']}"
     with Store.opened(folder, common) as store:
         if key in store.done:
             raise DataError(f"{folder} holds the profile {key} already; move it away to redo it")
         with live_rows.threaded(what.threads):
             rows = [
-                {**_shared(space.name, what), **row} for row in profile(modules, batches, computed)
+                {**_shared(space.name, what), **about, **row}
+                for row in profile(modules, batches, computed)
             ]
         content = json.dumps({**common, "versions": versions()}, indent=1) + "\n"
         store.write(Attachment(PROVENANCE, content.encode()))
         store.append(key, Outcome(rows))
     return folder, rows
+
+
+def _about(what: What, archs_sha256: str, names: Sequence[str]) -> Record:
+    """What else tells one profile from another, and a short name of it all."""
+    about: Record = {
+        "archs_sha256": archs_sha256,
+        "proxies": list(names),
+        "shape": dict(shape_of(what.shape)),
+        "threads": what.threads,
+    }
+    text = json.dumps([about, what.seed], sort_keys=True)
+    return {**about, "id": blake2b(text.encode(), digest_size=3).hexdigest()}
 
 
 def _shared(space: str, what: What) -> Record:

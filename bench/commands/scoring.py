@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.base import Arch, BenchError, DataError, OptionError, Record, Space, UnknownNameError
+from bench.commands.showing import rated_bar
 from bench.draws import keyed
 from bench.proxies.computed import Computed
 from bench.runs import choose, live, live_rows, live_store, live_tasks, members
@@ -112,7 +112,7 @@ def score_space(
             with live_store.Stream.opened(folder / live_store.STREAM) as stream:
                 done = stream.count(run, space, archs)
                 rows = live_rows.rows(run, archs, skip=done, workers=workers)
-                with _bar(study, run.rows, done) as advance:
+                with rated_bar(study, run.rows, done) as advance:
                     for row in rows:
                         stream.append(row)
                         advance()
@@ -136,10 +136,10 @@ def score_model(text: str, what: What) -> Iterator[Record]:
     Raises:
         BenchError: Something is wrong that a user can mend.
     """
-    if what.ways or what.distinct or what.shape or what.against:
+    if what.ways or what.distinct or what.shape or what.against or what.stack > 1:
         raise OptionError(
             "expected --model alone, got it with one of --all, --sample, --archs, --distinct, "
-            "--shape and --against, which are for a SPACE"
+            "--shape, --stack and --against, which are for a SPACE"
         )
     names = proxies(what, lambda: [n for n in live.every_proxy() if _of_networks(n)])
     known = {name: live.scorable(name) for name in names}
@@ -224,43 +224,23 @@ def _hashes(run: LiveRun, tasks: Sequence[str]) -> dict[str, str]:
     paths = [] if found.path is None else [found.path]
     paths += [path for task in tasks for path in members.reader(task).files]
     hashes = {path: files.source(path).sha256 for path in paths if path in files.known()}
-    own = [name.rpartition(":")[0] for name in run.proxies if ".py:" in name]
+    own = [path for name in run.proxies if (path := _written_in(name)) is not None]
     for path in [*own, *(path for path in paths if path not in hashes)]:
         hashes[path] = sha256(Path(path).read_bytes()).hexdigest()
     return hashes
 
 
-@contextmanager
-def _bar(name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr, where that is a terminal, with rate and time left; call it for each row."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f}/s" if task.speed else "")
-
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
-    with bars:
-        task = bars.add_task(name, total=total, completed=done)
-        yield lambda: bars.advance(task)
+def _written_in(name: str) -> str | None:
+    """The file of a proxy that is not built in, where it has one."""
+    if members.known("proxies", name) and members.origin("proxies", name) == "built-in":
+        return None
+    proxy = members.proxy(name)
+    function = getattr(proxy, "function", proxy)
+    code = function if inspect.isroutine(function) else type(function)
+    try:
+        return inspect.getsourcefile(code)
+    except TypeError:
+        return None
 
 
 def _compare(store: Store, run: LiveRun, tasks: Sequence[Against]) -> None:
@@ -271,6 +251,13 @@ def _compare(store: Store, run: LiveRun, tasks: Sequence[Against]) -> None:
             if key not in store.done:
                 scores = store.folder / live_store.SCORES
                 store.append(key, live_tasks.outcome(scores, run, found, seed))
+
+
+def unranked(what: What) -> tuple[str, ...]:
+    """The rankings asked for that nothing will show: they stand in the files of --against alone."""
+    if what.against:
+        return ()
+    return live.with_components(proxies(what, live.every_proxy))[1]
 
 
 def _summary(row: Record) -> Iterator[Record]:

@@ -48,17 +48,17 @@ def network(
     """
     known = NETWORKS.get(space)
     if known is None:
-        raise UnknownNameError(f"Expected a space among {', '.join(NETWORKS)}, got {space!r}.")
+        raise UnknownNameError(f"expected a space among {', '.join(NETWORKS)}, got {space!r}")
     for name, value in {"classes": classes, **shape}.items():
         default = known.shape.get(name, 1 if name == "classes" else None)
         if default is None:
             raise OptionError(
-                f"Expected {space} networks sized by classes, {', '.join(known.shape)}, "
-                f"got {name!r}."
+                f"expected {space} networks sized by classes, {', '.join(known.shape)}, "
+                f"got {name!r}"
             )
         if value not in (0, 1) if default is False else value < 1:
             wanted = "a switch, 0 or 1" if default is False else "at least 1"
-            raise OptionError(f"Expected {name} to be {wanted}, got {value}.")
+            raise OptionError(f"expected {name} to be {wanted}, got {value}")
     module = known.build(arch, classes=classes, **shape)
     weights.fill(module, known.laws)
     return module

@@ -103,7 +103,7 @@ class Stack:
             wanted, came = (len(each.get(name, ())) for each in (self._members, members))
             if wanted != came:
                 what = "architectures" if name == _ALL else f"architectures with {name}"
-                raise OptionError(f"Expected {wanted} {what}, as are in the stack, got {came}.")
+                raise OptionError(f"expected {wanted} {what}, as are in the stack, got {came}")
         self._members = members
         for name, those in members.items():
             self.lanes(name).copy_(torch.tensor(those), non_blocking=True)
@@ -147,7 +147,7 @@ def balanced(free: int = 3) -> Iterator[list[Arch]]:
     """
     edges, operations = len(EDGES), len(SPACE.labels)
     if not 1 <= free <= edges:
-        raise OptionError(f"Expected free to be from 1 to {edges}, got {free}.")
+        raise OptionError(f"expected free to be from 1 to {edges}, got {free}")
     for offsets in product(range(operations), repeat=edges - free):
         yield [
             (*first, *((sum(first) + offset) % operations for offset in offsets))
@@ -158,7 +158,7 @@ def balanced(free: int = 3) -> Iterator[list[Arch]]:
 def _members(archs: Sequence[Arch]) -> dict[str, tuple[int, ...]]:
     """Who chooses which operation on which edge, where anybody does; and all of them."""
     if not archs:
-        raise OptionError("Expected at least one architecture to stack, got none.")
+        raise OptionError("expected at least one architecture to stack, got none")
     for arch in archs:
         SPACE.check(arch)
     members = {_ALL: tuple(range(len(archs)))}

@@ -69,8 +69,8 @@ class Weights:
                 law = known.get(name.rpartition(".")[2])
                 if law is None:
                     raise OptionError(
-                        f"Expected a law for every parameter, got none for {name} of a "
-                        f"{type(layer).__name__}."
+                        f"expected a law for every parameter, got none for {name} of a "
+                        f"{type(layer).__name__}"
                     )
                 if isinstance(law, Law):
                     shape = tuple(parameter.shape)

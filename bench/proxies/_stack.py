@@ -68,7 +68,7 @@ class Wide(Network):
         """Raise OptionError where a label has no logit; on the host, as a graph may be captured."""
         if self._span[0] < 0 or self._span[1] >= classes:
             raise OptionError(
-                f"expected labels below {classes}, which is how many logits a network gives, "
+                f"expected labels below {classes}, which is how many logits the network gives, "
                 f"got {self._span[0]} to {self._span[1]}"
             )
 

@@ -152,7 +152,18 @@ def attempt(run: Any) -> tuple[Any, str | None]:
     except UndefinedError as error:
         return None, f"undefined: {error}"
     except (Exception, SystemExit) as error:  # noqa: BLE001
-        return None, type(error).__name__
+        return None, reason(error)
+
+
+def reason(error: BaseException) -> str:
+    """An error in a line: its class, and the beginning of what it says."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return f"{name}: {text[:_LONGEST]}" if text else name
+
+
+_LONGEST = 160
+"""Of what an error says, in a row."""
 
 
 def check_batches(batches: Sequence[Batch]) -> None:

@@ -8,12 +8,13 @@ needed for either.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from math import exp
 from typing import TYPE_CHECKING
 
 from bench.base import OptionError
-from bench.proxies.computed import Computed
+from bench.proxies.computed import Computed, UndefinedError
 from bench.proxies.swap import DEVIATIONS, patterns
 
 if TYPE_CHECKING:
@@ -57,4 +58,20 @@ def swap_reg_at(mu: float, sigma: float | None = None, *, name: str = "swap_reg"
     )
 
 
-swap_reg = swap_reg_at(MU)
+def swap_reg_for(space: str) -> Computed:
+    """The proxy in a space: undefined where the size of the largest network is not known."""
+    found = swap_reg_at(MU) if space == "nasbench201" else replace(_UNKNOWN)
+    return replace(found, of_space=swap_reg_for)
+
+
+def _undefined(_patterns: ActivationPatterns, _weights: Weights) -> float:
+    raise UndefinedError("the size of the space's largest network is not known; see swap_reg_at")
+
+
+_UNKNOWN = replace(
+    swap_reg_at(1.0),
+    function=_undefined,
+    definition="swap, regularised by size; undefined here",
+)
+
+swap_reg = swap_reg_for("nasbench201")

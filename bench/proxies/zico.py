@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log
+from math import log, nan
 from typing import TYPE_CHECKING
 
 from bench.proxies.computed import Computed, UndefinedError
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def score(batch_gradients: BatchGradients) -> float:
-    """Sum over layers log sum over weights E|g| / std(g). Raises UndefinedError without any."""
+    """Sum over layers log sum over weights E|g| / std(g); NaN if a gradient is not finite.
+
+    Raises UndefinedError where no gradient changes.
+    """
+    if not all(bool(gradients.isfinite().all()) for gradients in batch_gradients.layers):
+        return nan
     total, layers = 0.0, 0
     for gradients in batch_gradients.layers:
         deviation = gradients.std(dim=0, correction=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.reports.load import Study
 from bench.reports.numbers import Numbers
@@ -89,8 +90,25 @@ def _head(study: Study, command: str) -> str:
         told += [f"{len(facts['data_sha256'])} data files"] if facts.get("data_sha256") else []
         told += [f"left out: {', '.join(facts['left_out'])}"] if facts.get("left_out") else []
         lines.append(f"- {'; '.join([f'`{folder}`', *told])} (all in its `provenance.json`)")
+        if "run" in facts:
+            lines.append(f"- {_protocol(facts['run'])}")
     lines.append(f"\n{_counts(study)}.\n")
     return "\n".join(lines)
+
+
+def _protocol(run: Mapping[str, Any]) -> str:
+    """How networks were scored live."""
+    shape = ", ".join(f"{name} {value}" for name, value in run.get("shape", ()))
+    told = [
+        f"scored live: {run['archs']:,} architectures of {run['space']}"
+        + (", one of each isomorphism class" if run["distinct"] else ""),
+        f"{run['dataset']}, minibatches of {run['batch']}",
+        f"networks of {shape or 'the usual size'}",
+        f"seeds {', '.join(map(str, run['seeds']))}",
+    ]
+    if len(run["seeds"]) > 1:
+        told.append("tables and figures show the first seed, but where they say otherwise")
+    return "; ".join(told)
 
 
 def _picture(picture: Picture) -> str:
@@ -130,15 +148,18 @@ def _beyond_parameters(numbers: Numbers) -> list[str]:
     if not tasks:
         return []
     text = (
-        "Proxies whose τ is above that of the parameter count, the paired interval clear of 0; "
-        "and those whose partial ρ given the parameter count is, by its interval, above 0:\n"
+        "Proxies whose τ is above that of the parameter count, by the paired interval and after "
+        "Holm's correction; and those whose partial ρ given the parameter count is above 0 by its "
+        "own 95 % interval, not corrected for how many proxies were looked at:\n"
     )
     parts = [text]
     for task in tasks:
         above = [
             record["proxy"]
             for record in numbers.comparisons
-            if record["task"] == task and (record["low"] or 0) > 0
+            if record["task"] == task
+            and (record["low"] or 0) > 0
+            and (1.0 if record["p_holm"] is None else record["p_holm"]) < 0.05
         ]
         given = [
             record["proxy"]

@@ -80,7 +80,7 @@ def read(space: Space, path: Path) -> list[Arch]:
     """
     lines: dict[Arch, int] = {}
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue

@@ -131,6 +131,8 @@ def require_torch() -> None:
         raise OptionError(
             f"scoring networks needs {error.name}, which is not here; pip install 'ipl-bench[live]'"
         ) from error
+    except (ImportError, OSError) as error:
+        raise OptionError(f"scoring networks needs torch, and it does not load: {error}") from error
 
 
 def device(name: str) -> str:

@@ -119,10 +119,12 @@ class Scorer:
         """What each architecture's networks gave, or the reason why they failed as a whole."""
         if not self.computed:
             return [{} for _ in archs]
+        from bench.proxies.live import reason
+
         try:
             return [*run()]
         except Exception as error:  # noqa: BLE001 - a failure is a row with its reason
-            return [type(error).__name__ for _ in archs]
+            return [reason(error) for _ in archs]
 
     def _live(self, seed: int, arch: Arch) -> _Found:
         """The results of the computed proxies by name."""

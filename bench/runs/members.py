@@ -66,6 +66,11 @@ def names(kind: str) -> list[str]:
     return list(dict.fromkeys([*_BUILT_IN[kind], *_plugins(kind)]))
 
 
+def known(kind: str, name: str) -> bool:
+    """Whether there is a member of that name, and not only an object to import."""
+    return name in _BUILT_IN[kind] or name in _plugins(kind)
+
+
 def origin(kind: str, name: str) -> str:
     """Where a member comes from: `built-in`, or the distribution of its plugin."""
     if name in _BUILT_IN[kind]:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.base import Arch, Bools, GraphProxy, Ints, OptionError, Record
+from bench.proxies.computed import Computed
 from bench.proxies.scorer import Scored, oriented, score_graphs
 from bench.runs.parquet import to_bytes
 from bench.runs.row import Attachment, Outcome, ScoreRun, file_name
@@ -76,8 +77,9 @@ def scores_of(task: Task, proxies: list[str], rows: Ints) -> dict[str, Scored]:
             result[name] = Scored(oriented(task.table.scores[name][rows], proxy))
             continue
         if not isinstance(proxy, GraphProxy):
+            live = "; ipl-bench score computes it" if isinstance(proxy, Computed) else ""
             raise OptionError(
-                f"the task {task.name} does not record the proxy {name}; it records "
+                f"the task {task.name} does not record the proxy {name}{live}; it records "
                 f"{', '.join(task.table.scores) or 'none'}"
             )
         if archs is None:

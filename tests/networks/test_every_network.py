@@ -188,15 +188,15 @@ def test_errors(space: str) -> None:
         network(space, (9, 9, 9), weights)
     with pytest.raises(OptionError, match=r"channels.*got 'width'"):
         network(space, arch, weights, width=3)
-    with pytest.raises(OptionError, match="Expected channels to be at least 1, got 0"):
+    with pytest.raises(OptionError, match="expected channels to be at least 1, got 0"):
         network(space, arch, weights, channels=0)
-    with pytest.raises(OptionError, match="Expected classes to be at least 1, got -1"):
+    with pytest.raises(OptionError, match="expected classes to be at least 1, got -1"):
         network(space, arch, weights, classes=-1)
 
 
 def test_a_switch_is_on_or_off() -> None:
     arch: Arch = SPACE["darts"].parse(DARTS_ALL)
-    with pytest.raises(OptionError, match="Expected imagenet to be a switch, 0 or 1, got 2"):
+    with pytest.raises(OptionError, match="expected imagenet to be a switch, 0 or 1, got 2"):
         network("darts", arch, Weights(0), imagenet=2)
     with pytest.raises(UnknownNameError, match="nasbench201.*got 'nasbench202'"):
         network("nasbench202", arch, Weights(0))

@@ -120,14 +120,14 @@ def test_refilled_it_is_the_others_in_the_same_tensors() -> None:
 @pytest.mark.parametrize(
     ("archs", "message"),
     [
-        ([MIXED, SKIP, SKIP], "Expected 2 architectures, as are in the stack, got 3."),
+        ([MIXED, SKIP, SKIP], "expected 2 architectures, as are in the stack, got 3"),
         (
             [MIXED, (1, 1, 1, 1, 1, 0)],
-            "Expected 1 architectures with edge_2_3_skip_connect, as are in the stack, got 0.",
+            "expected 1 architectures with edge_2_3_skip_connect, as are in the stack, got 0",
         ),
         (
             [MIXED, (3, 1, 1, 1, 1, 1)],
-            "Expected 1 architectures with edge_0_1_nor_conv_3x3, as are in the stack, got 2.",
+            "expected 1 architectures with edge_0_1_nor_conv_3x3, as are in the stack, got 2",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_balanced_stacks_take_each_others_places() -> None:
 
 @pytest.mark.parametrize("free", [0, 7])
 def test_balanced_says_what_it_wants(free: int) -> None:
-    with pytest.raises(OptionError, match=f"Expected free to be from 1 to 6, got {free}."):
+    with pytest.raises(OptionError, match=f"expected free to be from 1 to 6, got {free}"):
         next(balanced(free))
 
 

@@ -153,7 +153,8 @@ def test_az_components_fail_where_blocks_are_dead_or_do_nothing() -> None:
         "undefined: a block hands gradients on unchanged"
     )
     alone = made(lambda: nn.Sequential(nn.Conv2d(3, 4, 8), nn.Flatten()))
-    assert {each.error for each in score(alone, batch(), COMPONENTS).values()} == {"OptionError"}
+    told = "OptionError: expected a network of at least two blocks that give images, got 1"
+    assert {each.error for each in score(alone, batch(), COMPONENTS).values()} == {told}
 
 
 def test_az_components_of_what_is_not_finite_are_failures() -> None:

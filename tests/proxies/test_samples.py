@@ -163,9 +163,12 @@ def test_a_dead_network_has_no_kernel_and_no_information() -> None:
 
 def test_what_cannot_be_taken_apart_is_a_failure() -> None:
     lines = made(lambda: Net(nn.Conv2d(8, 8, 3, padding="same")))
-    assert {result.error for result in score(lines, batch(), [gradsign, ntk]).values()} == {
-        "OptionError"
-    }
+    told = (
+        "OptionError: expected linear layers and two-dimensional convolutions padded by numbers, "
+        "got a conv2d padded by same"
+    )
+    results = score(lines, batch(), [gradsign, ntk])
+    assert {result.error for result in results.values()} == {told}
 
 
 def test_a_norm_of_one_position_takes_the_batchs_statistics() -> None:

@@ -123,7 +123,9 @@ def run_agreement(_: Network, sample: Sample) -> Agreement:
     total = torch.zeros((), dtype=torch.float64, device=sample.logits.device)
 
     def add(_name: str, gradients: Tensor) -> None:
-        total.add_(gradients.sign().sum(0).abs().sum(dtype=torch.float64))
+        # The sign of NaN is 0, which would pass for a gradient of 0.
+        signs = gradients.sign() + 0 * gradients
+        total.add_(signs.sum(0).abs().sum(dtype=torch.float64))
 
     logits = sample.logits.detach().requires_grad_()
     with torch.enable_grad():
