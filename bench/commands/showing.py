@@ -91,7 +91,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
+        return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}"
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
