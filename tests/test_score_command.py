@@ -16,7 +16,7 @@ import pytest
 
 from bench import cli
 from bench.reports.load import load_studies
-from bench.runs import live_store
+from bench.runs import live_store, provenance
 
 pytest.importorskip("torch")
 
@@ -38,9 +38,9 @@ def fails(graph):
 # background, a shell has them ignore interrupts: heed them again.
 START = """
 import signal
-from bench.runs import live_store
+from bench.runs import provenance
 signal.signal(signal.SIGINT, signal.default_int_handler)
-live_store.commit = lambda: "c0ffee"
+provenance.commit = lambda: "c0ffee"
 from bench.cli import main
 main()
 """
@@ -163,7 +163,7 @@ def run(
 ) -> tuple[list[dict[str, Any]], str]:
     """Run a command in this process: its records, and what it said."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live_store, "commit", lambda: "c0ffee")
+        patch.setattr(provenance, "commit", lambda: "c0ffee")
         words = ["ipl-bench", "score", *command.split(), "--json"]
         patch.setattr(sys, "argv", [*words, "--results", str(results)])
         with pytest.raises(SystemExit) as end:

@@ -11,9 +11,9 @@ from bench.base import DataError, OptionError, Record
 from bench.commands.scoring import What, architectures, proxies, shape_of
 from bench.proxies.computed import Computed
 from bench.runs import live, live_rows, members
-from bench.runs.provenance import commit, machine, versions
-from bench.runs.row import Attachment, Outcome
-from bench.runs.store import PROVENANCE, Store
+from bench.runs.provenance import folder_of, shared, versions
+from bench.runs.row import Outcome
+from bench.runs.store import Store
 
 STUDY = "profile"
 SHOWN = ("what", "pass", "name", "implementation", "calls", "seconds", "bound", "of_roof", "note")
@@ -54,8 +54,7 @@ def profile_space(name: str, what: What, results: Path) -> tuple[Path, list[Reco
     weights = Weights(what.seed)
     sizes = {"classes": images.dataset(what.dataset).classes, **dict(shape_of(what.shape))}
     modules = [network(space.name, arch, weights, **sizes).to(place) for arch in archs]
-    folder = results / STUDY / f"{commit()}-{machine()}"
-    common = {"study": STUDY, "machine": machine(), "commit": commit()}
+    folder, common = folder_of(results, STUDY), shared(STUDY)
     about = _about(what, live.digest(space, archs), names)
     key = f"profile/{space.name}/{what.dataset}/batch={what.batch}/{place.type}/{about['id']}"
     with Store.opened(folder, common) as store:
@@ -66,8 +65,7 @@ def profile_space(name: str, what: What, results: Path) -> tuple[Path, list[Reco
                 {**_shared(space.name, what), **about, **row}
                 for row in profile(modules, batches, computed)
             ]
-        content = json.dumps({**common, "versions": versions()}, indent=1) + "\n"
-        store.write(Attachment(PROVENANCE, content.encode()))
+        store.write_provenance({**common, "versions": versions()})
         store.append(key, Outcome(rows))
     return folder, rows
 

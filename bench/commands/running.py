@@ -10,8 +10,8 @@ from pathlib import Path
 from bench.base import BenchError, DataError, Record
 from bench.runs import members
 from bench.runs.pool import execute
-from bench.runs.provenance import commit, machine, versions
-from bench.runs.row import Attachment, Run
+from bench.runs.provenance import folder_of, shared, versions
+from bench.runs.row import Run
 from bench.runs.store import PROVENANCE, ROWS, Store
 from bench.studies import STUDIES
 from bench.studies.study import Study
@@ -34,7 +34,7 @@ def run(
     asked for, or they are of other versions, and BenchError where rows failed, when all is done.
     """
     study = _study(name)
-    folder = results / study.name / f"{commit()}-{machine()}"
+    folder = folder_of(results, study.name)
     if not resume and (folder / ROWS).exists():
         raise DataError(
             f"{folder} holds results already; go on with them by --resume, or move them away"
@@ -50,7 +50,7 @@ def run(
     if missing:
         first = next(iter(missing.values()))
         tell(f"left out {len(missing)} tasks, {', '.join(missing)}; the first because: {first}")
-    common = {"study": study.name, "machine": machine(), "commit": commit()}
+    common = shared(study.name)
     with Store.opened(folder, common) as store:
         _provenance(study, common, missing, store)
         store.log({"command": sys.argv[1:]})
@@ -111,4 +111,4 @@ def _provenance(study: Study, common: Record, missing: dict[str, str], store: St
                     f"{store.folder} holds results of {name} {value}, and here it is "
                     f"{content[what][name]}; move them away and run anew"
                 )
-    store.write(Attachment(PROVENANCE, (json.dumps(content, indent=1) + "\n").encode()))
+    store.write_provenance(content)

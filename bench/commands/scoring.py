@@ -16,6 +16,7 @@ from bench.draws import keyed
 from bench.proxies.computed import Computed
 from bench.runs import choose, live, live_rows, live_store, live_tasks, members
 from bench.runs.live import LiveRun
+from bench.runs.provenance import folder_of
 from bench.tables import files, images
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def score_space(
         stack=what.stack,
         rankings=rankings,
     )
-    folder = live_store.folder_of(results, study)
+    folder = folder_of(results, study)
     if not resume and live_store.occupied(folder):
         raise DataError(
             f"{folder} holds results already; go on with them by --resume, or give another --name"

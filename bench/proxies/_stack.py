@@ -156,16 +156,12 @@ class PartRecorder(Recorder):
         self.costs: Counter[str] = Counter()
         """Operations, of all images and owners."""
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """See `torch.overrides`."""
+        """Call a function, and count what it costs."""
         before = self.operations
-        output = super().__torch_function__(func, types, args, kwargs)
+        output = super().run(func, args, kwargs)
         self.costs[self._where.part] += self.operations - before
         return output
 
@@ -202,14 +198,10 @@ class LaneJets(Jets):
         # A stack makes tensors of as many rows to add lanes to.
         self.told = 4 * n
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """See `torch.overrides`. Raises UnknownRuleError."""
+        """Call a function on jets. Raises UnknownRuleError."""
         if plain(func) in self._BLIND:
-            return self.know(func(*args, **(kwargs or {})))
-        return super().__torch_function__(func, types, args, kwargs)
+            return self.know(func(*args, **kwargs))
+        return super().run(func, args, kwargs)

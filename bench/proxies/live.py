@@ -104,14 +104,7 @@ class _Runner:
         ran = [self._pass(name) for name in names]
         before = sum(self._pass(name).seconds for name in behind(names))
         failed = next((each.error for each in ran if each.error), None)
-        if failed:
-            return Result(None, before, failed)
-        start = perf_counter()
-        value, error = attempt(lambda: float(proxy.function(*(each.record for each in ran))))
-        seconds = before + perf_counter() - start
-        if error is None and not isfinite(value):
-            value, error = None, "non-finite"
-        return Result(value, seconds, error)
+        return evaluate(proxy, lambda: [each.record for each in ran], before, failed)
 
     def _pass(self, name: str) -> _Ran:
         """Run a pass, and those it starts from."""
@@ -135,6 +128,23 @@ class _Runner:
         """The pass whose record serves: another that is wanted anyhow and holds it all."""
         within = PASSES[name].within
         return within if within in self._wanted and within is not None else name
+
+
+def evaluate(
+    proxy: Computed, records: Callable[[], Sequence[Any]], before: float, failed: str | None
+) -> Result:
+    """Compute a proxy from the records of its passes.
+
+    `before` is what these took in seconds, `failed` why one of them has no record, if so.
+    """
+    if failed:
+        return Result(None, before, failed)
+    start = perf_counter()
+    value, error = attempt(lambda: float(proxy.function(*records())))
+    seconds = before + perf_counter() - start
+    if error is None and not isfinite(value):
+        value, error = None, "non-finite"
+    return Result(value, seconds, error)
 
 
 def behind(names: Sequence[str]) -> set[str]:

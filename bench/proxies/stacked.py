@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -29,7 +28,14 @@ from bench.proxies._stack import Stack, Wide
 from bench.proxies._stacked_passes import RUNS, Step
 from bench.proxies._stacked_records import RECORDS, Lanes
 from bench.proxies.computed import Computed
-from bench.proxies.live import Result, attempt, behind, check_batches, training_mode
+from bench.proxies.live import (
+    Result,
+    attempt,
+    behind,
+    check_batches,
+    evaluate,
+    training_mode,
+)
 from bench.proxies.passes import PASSES
 from bench.proxies.passes.network import Batch, device_of
 
@@ -198,16 +204,7 @@ class Pending:
         names = [name if name in made else str(PASSES[name].within) for name in proxy.passes]
         before = sum(made[name].seconds for name in behind(names))
         failed = next((made[name].error for name in names if made[name].error), None)
-        if failed:
-            return Result(None, before, failed)
-        start = perf_counter()
-        value, error = attempt(
-            lambda: float(proxy.function(*(made[name].records[i] for name in names)))
-        )
-        seconds = before + perf_counter() - start
-        if error is None and not isfinite(value):
-            value, error = None, "non-finite"
-        return Result(value, seconds, error)
+        return evaluate(proxy, lambda: [made[name].records[i] for name in names], before, failed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,8 +27,8 @@ import pyarrow.parquet as pq
 
 from bench.base import Arch, DataError, Record, Space
 from bench.runs.live import LiveRun
-from bench.runs.provenance import commit, machine, versions
-from bench.runs.row import Attachment, Outcome, line
+from bench.runs.provenance import shared, versions
+from bench.runs.row import Outcome, line
 from bench.runs.store import PROVENANCE, ROWS, Store, not_a_row, unwritable
 
 STREAM = ".live.jsonl"
@@ -149,20 +149,11 @@ class Gist:
                 self.failed[next(iter(row["errors"].values()))] += 1
 
 
-def folder_of(results: Path, study: str) -> Path:
-    """The results folder of a study: `results/<study>/<commit>-<machine>`."""
-    return results / study / f"{commit()}-{machine()}"
-
-
 @contextmanager
 def opened(folder: Path) -> Iterator[Store]:
     """The locked store of a folder that `folder_of` named. Raises DataError."""
-    with Store.opened(folder, _common(folder)) as store:
+    with Store.opened(folder, shared(folder.parent.name)) as store:
         yield store
-
-
-def _common(folder: Path) -> Record:
-    return {"study": folder.parent.name, "machine": machine(), "commit": commit()}
 
 
 def occupied(folder: Path) -> bool:
@@ -177,7 +168,7 @@ def claim(store: Store, run: LiveRun, content: Record) -> None:
     """
     path = store.folder / PROVENANCE
     content = {
-        **_common(store.folder),
+        **shared(store.folder.parent.name),
         "run": asdict(run),
         "versions": _versions(),
         "command": sys.argv[1:],
@@ -193,7 +184,7 @@ def claim(store: Store, run: LiveRun, content: Record) -> None:
             f"{store.folder} holds rows, and no {PROVENANCE} that says of what run; move it away "
             "and run anew"
         )
-    store.write(Attachment(PROVENANCE, (json.dumps(content, indent=1) + "\n").encode()))
+    store.write_provenance(content)
 
 
 def _checked(path: Path, content: Record) -> Record:

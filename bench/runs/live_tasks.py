@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.base import Arch, DataError, Floats, Ints, OptionError, Record
+from bench.base import Arch, DataError, Floats, Ints, OptionError
 from bench.proxies.computed import PopulationRanking
 from bench.proxies.scorer import oriented
 from bench.runs import members
 from bench.runs.live import LiveRun
-from bench.runs.parquet import to_bytes
-from bench.runs.row import Attachment, Outcome, file_name
+from bench.runs.row import Outcome
+from bench.runs.score import task_outcome
 from bench.runs.tasks import Task, load_task
 
 
@@ -107,37 +107,17 @@ def outcome(path: Path, run: LiveRun, found: Against, seed: int) -> Outcome:
     """
     task = found.task
     live = pq.read_table(path, filters=[("seed", "==", seed)]).combine_chunks()
-    columns: dict[str, pa.Array] = {
-        "arch": pa.array([task.table.archs[row] for row in found.rows.tolist()])
-    }
-    for split in ("validation", "test"):
-        if split in task.table.accuracy:
-            columns[split] = pa.array(task.table.accuracy[split][found.rows])
     scores = _scores(live, run)
-    for name, values in scores.items():
-        columns[f"score:{name}"] = pa.array(values[found.scored])
-        if name in run.proxies:
-            seconds: Floats = live.column(f"seconds:{name}").to_numpy()
-            columns[f"seconds:{name}"] = pa.array(seconds[found.scored])
-    truth, _ = task.truth()
-    row: Record = {
-        "kind": "score",
-        "task": task.name,
-        "seed": seed,
-        "status": "ok",
-        "error": None,
-        "space": task.space.name,
-        "dataset": task.table.dataset,
-        "metric": task.table.metric,
-        "maximise": task.table.maximise,
-        "truth": truth,
-        "n": len(found.rows),
-        "proxies": list(scores),
-        "errors": _errors(live, run, found),
-        "images": run.dataset,
-    }
-    path_of_scores = f"scores/{file_name(key(task.name, seed))}.parquet"
-    return Outcome([row], Attachment(path_of_scores, to_bytes(pa.table(columns))))
+    return task_outcome(
+        key(task.name, seed),
+        task,
+        found.rows,
+        {name: values[found.scored] for name, values in scores.items()},
+        {name: live.column(f"seconds:{name}").to_numpy()[found.scored] for name in run.proxies},
+        errors=_errors(live, run, found),
+        seed=seed,
+        images=run.dataset,
+    )
 
 
 def _scores(live: pa.Table, run: LiveRun) -> dict[str, Floats]:

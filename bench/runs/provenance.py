@@ -41,6 +41,16 @@ def machine() -> str:
     return f"{platform.system()}-{platform.machine()}-{os.cpu_count()}cpu".lower()
 
 
+def folder_of(results: Path, study: str) -> Path:
+    """The results folder of a study: `results/<study>/<commit>-<machine>`."""
+    return results / study / f"{commit()}-{machine()}"
+
+
+def shared(study: str) -> Record:
+    """The fields that every row of a study has."""
+    return {"study": study, "machine": machine(), "commit": commit()}
+
+
 def versions() -> Record:
     """Versions of Python and of the packages that numbers depend on; null where absent."""
     found: Record = {"python": platform.python_version(), "ipl-bench": bench.__version__}

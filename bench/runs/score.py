@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
-from bench.base import Arch, Bools, GraphProxy, Ints, OptionError, Record
+from bench.base import Arch, Bools, Floats, GraphProxy, Ints, OptionError, Record
 from bench.proxies.computed import Computed
 from bench.proxies.scorer import Scored, oriented, score_graphs
 from bench.runs.parquet import to_bytes
@@ -16,21 +19,54 @@ from bench.runs.tasks import Task, load_task
 def run_score(run: ScoreRun) -> Outcome:
     """Gather one task's scores: one row, and a Parquet file of `n` architectures."""
     task = load_task(run.task)
-    truth, _ = task.truth()
     rows = with_something(task)
     scored = scores_of(task, [*task.table.scores, *run.proxies], rows)
+    return task_outcome(
+        run.key,
+        task,
+        rows,
+        {name: result.values for name, result in scored.items()},
+        {name: seconds[rows] for name, seconds in task.table.score_seconds.items()},
+        errors={name: dict(result.errors) for name, result in scored.items() if result.errors},
+    )
+
+
+def task_outcome(
+    key: str,
+    task: Task,
+    rows: Ints,
+    scores: Mapping[str, Floats],
+    seconds: Mapping[str, Floats],
+    *,
+    errors: Mapping[str, Mapping[str, int]],
+    seed: int = 0,
+    **more: Any,
+) -> Outcome:
+    """The row of a task's scores, and their Parquet file, as reports read them.
+
+    Args:
+        key: Names the file.
+        task: The task.
+        rows: `n` rows of its table.
+        scores: `n` oriented values by proxy, failures as -inf.
+        seconds: `n` by proxy, for any of those.
+        errors: How many failed for each reason, by proxy.
+        seed: What scores were drawn with.
+        more: Further fields of the row.
+    """
     columns: dict[str, pa.Array] = {"arch": pa.array([task.table.archs[i] for i in rows.tolist()])}
     for split in ("validation", "test"):
         if split in task.table.accuracy:
             columns[split] = pa.array(task.table.accuracy[split][rows])
-    for name, result in scored.items():
-        columns[f"score:{name}"] = pa.array(result.values)
-        if name in task.table.score_seconds:
-            columns[f"seconds:{name}"] = pa.array(task.table.score_seconds[name][rows])
+    for name, values in scores.items():
+        columns[f"score:{name}"] = pa.array(values)
+        if name in seconds:
+            columns[f"seconds:{name}"] = pa.array(seconds[name])
+    truth, _ = task.truth()
     row: Record = {
         "kind": "score",
         "task": task.name,
-        "seed": 0,
+        "seed": seed,
         "status": "ok",
         "error": None,
         "space": task.space.name,
@@ -39,11 +75,13 @@ def run_score(run: ScoreRun) -> Outcome:
         "maximise": task.table.maximise,
         "truth": truth,
         "n": len(rows),
-        "proxies": list(scored),
-        "errors": {name: dict(result.errors) for name, result in scored.items() if result.errors},
+        "proxies": list(scores),
+        "errors": errors,
+        **more,
     }
-    path = f"scores/{file_name(run.key)}.parquet"
-    return Outcome([row], Attachment(path, to_bytes(pa.table(columns))))
+    return Outcome(
+        [row], Attachment(f"scores/{file_name(key)}.parquet", to_bytes(pa.table(columns)))
+    )
 
 
 def with_something(task: Task) -> Ints:

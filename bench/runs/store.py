@@ -78,6 +78,11 @@ class Store:
         """Put a file into the folder, whole or not at all."""
         write_whole(self.folder / attachment.path, attachment.content)
 
+    def write_provenance(self, content: Record) -> None:
+        """Say where the rows come from. Raises DataError where that cannot be written."""
+        text = json.dumps(content, indent=1) + "\n"
+        self.write(Attachment(PROVENANCE, text.encode()))
+
     def _append(self, path: Path, content: bytes) -> None:
         try:
             with path.open("ab") as file:

@@ -122,20 +122,15 @@ class Alone(FastPools):
         self.starts: list[Tensor] = []
         """What layers were given that no other gradient would reach; leaves to go backward to."""
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """See `torch.overrides`. Raises OptionError at a layer it cannot take apart."""
-        kwargs = kwargs or {}
+        """Call a function. Raises OptionError at a layer that cannot be taken apart."""
         name = plain(func)
         if name == "batch_norm":
             return self._normalised(args, kwargs)
         if name not in LINEAR:
-            return self.run(func, args, kwargs)
+            return super().run(func, args, kwargs)
         weight = self._names.get(id(argument(args, kwargs, 1, "weight")))
         if weight is None:
             return func(*args, **kwargs)

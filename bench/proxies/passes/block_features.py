@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from bench.base import OptionError
 from bench.draws import keyed
-from bench.proxies.passes.gaussian import gaussian_parameters
+from bench.proxies.passes.gaussian import gaussian_images, gaussian_parameters
 from bench.proxies.passes.network import Network, in_layout
 
 IMAGES = 32
@@ -77,8 +77,7 @@ def _outputs(network: Network) -> list[Tensor]:
     """The outputs of all blocks, `n x c x h x w`, with the graph between them."""
     like = network.batch.images[:IMAGES]
     rng = keyed(network.seed, "block-features", *like.shape)
-    noise = rng.standard_normal(tuple(like.shape), dtype=np.float32)
-    images = in_layout(torch.from_numpy(noise).to(like)).requires_grad_()
+    images = gaussian_images(rng, like.shape, like).requires_grad_()
     outputs: list[Tensor] = []
 
     def add(_module: nn.Module, _arguments: Any, output: Any) -> None:

@@ -7,7 +7,7 @@ the one-class head that the reference builds. Norms use the statistics of the ba
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,19 +63,15 @@ class HandingOn(FastPools):
         super().__init__()
         self._handed: Tensor | None = None
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """See `torch.overrides`."""
-        name, kwargs = plain(func), kwargs or {}
+        """Call a function, or hand its input on."""
+        name = plain(func)
         source: Any = argument(args, kwargs, 0, "input")
         if name == "batch_norm" and self._handed is not None and source is self._handed:
             return source - source.mean(dim=(0, 2, 3), keepdim=True)
-        output = self.run(func, args, kwargs)
+        output = super().run(func, args, kwargs)
         if name == "conv2d" and output.shape == source.shape:
             output = self._handed = source.clone()
         return output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -54,3 +54,9 @@ def _drawn(
 
 
 _kept = lru_cache(maxsize=_KEPT)(_drawn)
+
+
+def gaussian_images(rng: np.random.Generator, shape: Sequence[int], like: Tensor) -> Tensor:
+    """Gaussian images of a shape, of the type and place of others."""
+    values = rng.standard_normal(tuple(shape), dtype=np.float32)
+    return in_layout(torch.from_numpy(values).to(like))

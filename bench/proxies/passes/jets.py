@@ -76,15 +76,10 @@ class Jets(FastPools):
         known = self._known.get(id(value))
         return known is not None and known() is value
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """See `torch.overrides`. Raises UnknownRuleError."""
-        kwargs = kwargs or {}
+        """Call a function on jets. Raises UnknownRuleError."""
         given = tensors((*args, *kwargs.values()))
         if func in _ABOUT:
             return func(*args, **kwargs)
@@ -93,7 +88,7 @@ class Jets(FastPools):
         if any(id(value) in self._directions and value is not weight for value in given):
             raise UnknownRuleError(f"{name} of a weight")
         if not any(self.is_jet(value) for value in given):
-            return self.run(func, args, kwargs)
+            return super().run(func, args, kwargs)
         jet = argument(args, kwargs, 0, "input")
         if func in _WHOLE or func is Tensor.size:
             return self._size(func, jet, args, kwargs)
@@ -118,7 +113,7 @@ class Jets(FastPools):
             raise UnknownRuleError(name)
         if name in SIZED:
             args = (args[0], 4 * self.n, *sizes(args)[1:])
-        output = self.run(func, args, kwargs)
+        output = super().run(func, args, kwargs)
         for each in tensors([output]):
             self.know(each)
         return output

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bench.draws import keyed
-from bench.proxies.passes.network import Network, in_layout
+from bench.proxies.passes.gaussian import gaussian_images
+from bench.proxies.passes.network import Network
 
 SIZE = 64
 
@@ -31,12 +31,12 @@ def run(network: Network) -> NoiseFeatures:
     """Run one image forward once."""
     like = network.batch.images
     rng = keyed(network.seed, "noise-features", like.shape[1], SIZE)
-    noise = rng.standard_normal((1, like.shape[1], SIZE, SIZE), dtype=np.float32)
+    image = gaussian_images(rng, (1, like.shape[1], SIZE, SIZE), like)
     seen = _Outputs()
     hooks = [part.register_forward_hook(seen.add) for part in network.module.modules()]
     try:
         with torch.no_grad():
-            network.call(in_layout(torch.from_numpy(noise).to(like)), network.parameters)
+            network.call(image, network.parameters)
     finally:
         for hook in hooks:
             hook.remove()

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bench.base import OptionError
 from bench.draws import keyed
-from bench.proxies.passes.gaussian import gaussian_parameters
-from bench.proxies.passes.network import Network, in_layout
+from bench.proxies.passes.gaussian import gaussian_images, gaussian_parameters
+from bench.proxies.passes.network import Network
 from bench.proxies.passes.recorder import Recorder
 
 MOVE = 0.01
@@ -41,9 +40,9 @@ def run(network: Network) -> Perturbed:
     buffers = _buffers(network)
     shape = network.batch.images.shape
     rng = keyed(network.seed, "zen", *shape)
-    images = _normal(rng, network.batch.images)
+    images = gaussian_images(rng, shape, network.batch.images)
     features = []
-    for moved in (images, images + MOVE * _normal(rng, network.batch.images)):
+    for moved in (images, images + MOVE * gaussian_images(rng, shape, network.batch.images)):
         recorder = Recorder({})
         with torch.no_grad():
             network.call(moved, parameters, buffers=buffers, mode=recorder)
@@ -70,9 +69,3 @@ def _buffers(network: Network) -> dict[str, Tensor]:
         elif name.endswith("running_mean"):
             tensor.zero_()
     return buffers
-
-
-def _normal(rng: np.random.Generator, like: Tensor) -> Tensor:
-    """Gaussian images of the shape, type and place of others."""
-    values = rng.standard_normal(tuple(like.shape), dtype=np.float32)
-    return in_layout(torch.from_numpy(values).to(like))

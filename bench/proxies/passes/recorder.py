@@ -49,7 +49,8 @@ def argument(args: Sequence[Any], kwargs: Mapping[str, Any], at: int, name: str)
 class FastPools(TorchFunctionMode):
     """On a CPU, overlapping average pools, which it is slow at, go by another way.
 
-    The other modes are this one too, so that a call goes through one mode and not through two.
+    The other modes are this one too, so that a call goes through one mode and not through two;
+    they say in `run` what becomes of a call.
     """
 
     def __torch_function__(
@@ -94,17 +95,13 @@ def _overlapping(
 class Bypass(FastPools):
     """Batch norms pass their input on; what they recorded or learnt has no say."""
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """See `torch.overrides`."""
+        """Call a function, unless it is a batch norm."""
         if plain(func) == "batch_norm":
-            return argument(args, kwargs or {}, 0, "input")
-        return self.run(func, args, kwargs or {})
+            return argument(args, kwargs, 0, "input")
+        return super().run(func, args, kwargs)
 
 
 class Recorder(FastPools):
@@ -128,15 +125,10 @@ class Recorder(FastPools):
         self.operations = 0
         """Of all images, in tensorwatch's convention: see `cost`."""
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """See `torch.overrides`."""
-        kwargs = kwargs or {}
+        """Call a function, and record it."""
         name = plain(func)
         if name in RECTIFIERS and self._on_rectifier is not None:
             self._on_rectifier(argument(args, kwargs, 0, "input"))
@@ -144,7 +136,7 @@ class Recorder(FastPools):
             self._pooled(name, args, kwargs)
         if writes(func, args, kwargs):
             self._keep(argument(args, kwargs, 0, "input"))
-        output = self.run(func, args, kwargs)
+        output = super().run(func, args, kwargs)
         if name in _COSTLY:
             self.operations += cost(name, args, kwargs, output)
         if name in LINEAR:
@@ -161,7 +153,7 @@ class Recorder(FastPools):
             for output in self._at.pop(_place(written), ()):
                 output.value = output.value.detach().clone()
 
-    def _pooled(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _pooled(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Remember the input of a pooling that leaves one position."""
         source = argument(args, kwargs, 0, "input")
         if not isinstance(source, Tensor) or source.dim() != 4:
@@ -201,7 +193,7 @@ def cost(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tens
     return output.numel() * (kernel**2 if isinstance(kernel, int) else prod(kernel))
 
 
-def writes(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def writes(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Whether a function may write to its first argument."""
     name: str = getattr(func, "__name__", "")
     if name.endswith("_") and not name.startswith("__"):
