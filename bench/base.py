@@ -160,6 +160,18 @@ class Scores(Protocol):
         """
 
 
+class Features(Protocol):
+    """Architectures as numbers, worked out from their graphs alone; they cost nothing."""
+
+    def __call__(self, archs: Sequence[Arch], kind: str) -> Floats:
+        """Return `a x f` features of a kind.
+
+        Kinds: `one-hot` (operations and adjacency), `paths` (which sequences of operations lead
+        from an input to the output), `graph` (operation counts, path lengths and degrees).
+        Raises OptionError for another kind.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """All that a searcher sees: where it may search, for how much, and which proxies it may read.
@@ -174,6 +186,7 @@ class Problem:
     budget: Budget
     proxies: tuple[str, ...]
     scores: Scores
+    features: Features
 
 
 @runtime_checkable
@@ -191,6 +204,23 @@ class Searcher(Protocol):
 
 
 SearcherFactory: TypeAlias = Callable[..., Searcher]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What was learned of many architectures from a few: scores of all, and facts to report."""
+
+    scores: Mapping[str, Floats]
+    """`n` values by name, larger is better, in the order of `Problem.pool`."""
+    facts: Mapping[str, float]
+
+
+Predictor: TypeAlias = Callable[..., Prediction]
+"""Scores a whole pool from the proxies, and the accuracies, of a few of it.
+
+Called as `function(problem, query, rng, **options)`. `query` answers an architecture's validation
+accuracy, oriented; it is charged to the budget, and raises BudgetSpentError where nothing is left.
+"""
 
 
 @runtime_checkable

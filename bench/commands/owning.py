@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.base import BenchError, DataError, OptionError
 from bench.commands.showing import tell
 from bench.runs import members
-from bench.runs.tasks import Task, load_task
+from bench.runs.tasks import Task, load_task, task_reader
 from bench.tables.user import read_table
 
 ACCURACY = re.compile(r"(^|_|\b)(acc|accuracy|loss|test|val|valid|validation)(_|\b|\d|$)", re.I)
@@ -35,7 +35,7 @@ def tasks(
             "and none is given"
         )
     for name in names:
-        members.reader(name)
+        task_reader(name)
     mapping = _mapping(columns)
     if tables and space is None:
         known = ", ".join(members.names("spaces"))

@@ -13,6 +13,7 @@ from bench.runs.pool import execute
 from bench.runs.provenance import folder_of, shared, versions
 from bench.runs.row import Run
 from bench.runs.store import PROVENANCE, ROWS, Store
+from bench.runs.tasks import task_reader
 from bench.studies import STUDIES
 from bench.studies.study import Study
 from bench.tables import files
@@ -83,7 +84,7 @@ def _missing(study: Study) -> dict[str, str]:
     missing: dict[str, str] = {}
     offline = False
     for task in study.tasks():
-        for path in members.reader(task).files:
+        for path in task_reader(task).files:
             if offline and not files.available(path):
                 missing[task] = f"{path} is not here, and the network was not reached"
                 break
@@ -99,7 +100,7 @@ def _missing(study: Study) -> dict[str, str]:
 
 def _provenance(study: Study, common: Record, missing: dict[str, str], store: Store) -> None:
     """Write where the results come from; refuse to go on with those of other versions or data."""
-    readers = [members.reader(task) for task in study.tasks() if task not in missing]
+    readers = [task_reader(task) for task in study.tasks() if task not in missing]
     hashes = {path: files.source(path).sha256 for reader in readers for path in reader.files}
     content = {**common, "versions": versions(), "data_sha256": hashes, "left_out": missing}
     path = store.folder / PROVENANCE

@@ -17,6 +17,7 @@ from bench.proxies.computed import Computed
 from bench.runs import choose, live, live_rows, live_store, live_tasks, members
 from bench.runs.live import LiveRun
 from bench.runs.provenance import folder_of
+from bench.runs.tasks import task_reader
 from bench.tables import files, images
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def _hashes(run: LiveRun, tasks: Sequence[str]) -> dict[str, str]:
     """The SHA-256 of all files that go into the rows: images, tables, a user's proxies."""
     found = images.dataset(run.dataset)
     paths = [] if found.path is None else [found.path]
-    paths += [path for task in tasks for path in members.reader(task).files]
+    paths += [path for task in tasks for path in task_reader(task).files]
     hashes = {path: files.source(path).sha256 for path in paths if path in files.known()}
     own = [path for name in run.proxies if (path := _written_in(name)) is not None]
     for path in [*own, *(path for path in paths if path not in hashes)]:

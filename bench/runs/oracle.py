@@ -15,6 +15,7 @@ from bench.base import (
     DataError,
     Floats,
     GraphProxy,
+    Ints,
     Problem,
 )
 from bench.proxies.scorer import oriented
@@ -76,8 +77,13 @@ class Oracle:
         def scores(archs: Sequence[Arch], proxies: Sequence[str]) -> Floats:
             return self.scores(archs, proxies)
 
-        # A function, not the bound method: no attribute of what a searcher holds leads to a table.
-        return Problem(answers.space, answers.pool, self._budget, answers.proxies(), scores)
+        def features(archs: Sequence[Arch], kind: str) -> Floats:
+            return answers.features(archs, kind)
+
+        # Functions, not bound methods: no attribute of what a searcher holds leads to a table.
+        return Problem(
+            answers.space, answers.pool, self._budget, answers.proxies(), scores, features
+        )
 
     @property
     def spent(self) -> bool:
@@ -88,6 +94,16 @@ class Oracle:
     def scored(self) -> int:
         """How many different architectures had proxies read."""
         return len(self._scored)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all queries and scores by now; NaN where nobody recorded some of them."""
+        return self._seconds
+
+    @property
+    def scored_rows(self) -> Ints:
+        """The table's rows of which proxies were read, in ascending order."""
+        return np.array(sorted(self._scored), dtype=np.int64)
 
     def query(self, arch: Arch) -> float:
         """Return the validation accuracy, oriented so that larger is better.

@@ -89,12 +89,13 @@ def with_something(task: Task) -> Ints:
 
     That is another accuracy, or the score of a proxy that only some rows have: NAS-Bench-101 has
     test accuracy and parameters of 423,624 cells, validation of 30,001, and other proxies of 500.
-    Tables that know everything of every row keep every row.
+    Tables that know everything of every row keep every row, and so do those whose proxies are all
+    recorded for every row, such as one that borrows its scores.
     """
     table = task.table
     accuracies = [~np.isnan(values) for values in table.accuracy.values()]
     scored = [~np.isnan(values) for values in table.scores.values()]
-    some: list[Bools] = [known for known in scored if not known.all()]
+    some: list[Bools] = [known for known in scored if not known.all()] or scored
     _, truth = task.truth()
     worth = np.logical_or.reduce([np.logical_and.reduce(accuracies), *some])
     return np.flatnonzero(worth & ~np.isnan(truth))

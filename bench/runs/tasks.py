@@ -19,13 +19,18 @@ from bench.base import (
     Proxy,
     Space,
     Table,
+    TableReader,
 )
 from bench.proxies.scorer import score_graphs
 from bench.runs import members
+from bench.spaces.features import features
 from bench.spaces.pool import Pool
+from bench.tables.borrowed import borrowed
 from bench.tables.cache import load
 from bench.tables.columns import column
 
+BORROWS = "@"
+"""Stands between a table and where its scores come from, in a task's name."""
 LEAST_NEIGHBOURS = 8
 """How many neighbours an architecture has in a partial table, the nearest ones if need be."""
 
@@ -39,7 +44,7 @@ class Task:
 
     @property
     def name(self) -> str:
-        """The table's name, such as `nasbench201/cifar100`."""
+        """The table's name, such as `nasbench201/cifar100`, as `task_reader` takes it."""
         return self.table.name
 
     @cached_property
@@ -76,6 +81,11 @@ class Answers:
         table, space = task.table, task.space
         validation = column(table, "validation")
         known = np.flatnonzero(~np.isnan(validation))
+        if not len(known):
+            raise DataError(
+                f"expected a validation accuracy that can be asked for in {task.name}, got none of "
+                f"its {len(table.archs):,} architectures"
+            )
         archs = [space.parse(table.archs[row]) for row in known.tolist()]
         self._rows: dict[Arch, int] = dict(zip(archs, known.tolist(), strict=True))
         self.pool: tuple[Arch, ...] = tuple(archs)
@@ -97,6 +107,8 @@ class Answers:
             default=inf,
         )
         self._computed: dict[str, Floats] = {}
+        self._known = known
+        self._features: dict[str, Floats] = {}
         self.best = float(np.nanmax(validation) if table.maximise else np.nanmin(validation))
 
     @cached_property
@@ -129,18 +141,54 @@ class Answers:
         chosen: Floats = values[list(rows)]
         return chosen
 
+    def features(self, archs: Sequence[Arch], kind: str) -> Floats:
+        """The `a x f` features of a kind; those of the whole pool are worked out once.
+
+        Raises ArchError where an architecture cannot be asked, and OptionError for another kind.
+        """
+        rows = np.array([self.row(arch) for arch in archs], dtype=np.int64)
+        if kind not in self._features:
+            self._features[kind] = features(self.task.space, self.pool, kind)
+        return self._features[kind][np.searchsorted(self._known, rows)]
+
     def proxies(self) -> tuple[str, ...]:
         """The proxies that the table records."""
         return tuple(self.task.table.scores)
 
 
+def task_reader(name: str) -> TableReader:
+    """Say which files a task is read from, and how; nothing is read yet.
+
+    Args:
+        name: A table's; or `A@B`, which is table A with the scores that B records in place of its
+            own, restricted to the architectures that B scored. B is another table of the space, or
+            the path of a live run's `live.parquet`.
+
+    Raises:
+        UnknownNameError: There is no such table.
+        OptionError: A and B are of different spaces.
+    """
+    own, borrows, lender = name.partition(BORROWS)
+    if not borrows or members.known("tables", name):
+        return members.reader(name)
+    table = members.reader(own)
+    if lender.endswith(".parquet"):
+        # Only here: it brings Arrow along.
+        from bench.runs.live_scores import live_reader
+
+        return borrowed(name, table, live_reader(lender, table.space))
+    if not members.known("tables", lender):
+        raise members.did_you_mean("task or live.parquet", lender, members.names("tables"))
+    return borrowed(name, table, members.reader(lender))
+
+
 @lru_cache(maxsize=4)
 def load_task(name: str) -> Task:
-    """The task of a table's name, read from the cache where it was read before.
+    """The task of a name that `task_reader` takes, read from the cache where it was read before.
 
-    Raises UnknownNameError, and DataError where a file is missing or damaged.
+    Raises UnknownNameError and OptionError, and DataError where a file is missing or damaged.
     """
-    reader = members.reader(name)
+    reader = task_reader(name)
     space = members.space(reader.space)
     try:
         table = load(reader, space)

@@ -13,13 +13,18 @@ def ranked_sample(problem: Problem, rng: np.random.Generator, proxy: str, size: 
     Failed and unrecorded scores come last, ties in the order drawn. Where there are fewer
     architectures than `size`, all of them come.
     """
+    return ranked(problem, drawn(problem, rng, size), proxy)
+
+
+def drawn(problem: Problem, rng: np.random.Generator, size: int) -> list[Arch]:
+    """Draw `size` different architectures uniformly, or all where there are fewer."""
     if problem.pool is not None:
-        drawn = rng.permutation(len(problem.pool))[:size]
-        return ranked(problem, [problem.pool[i] for i in drawn.tolist()], proxy)
+        places = rng.permutation(len(problem.pool))[:size]
+        return [problem.pool[i] for i in places.tolist()]
     different: dict[Arch, None] = {}
     while len(different) < min(size, problem.space.size):
         different[problem.space.sample(rng)] = None
-    return ranked(problem, list(different), proxy)
+    return list(different)
 
 
 def ranked(problem: Problem, archs: list[Arch], proxy: str) -> list[Arch]:

@@ -28,6 +28,9 @@ GROUPS = ("accuracy", "scores", "score_seconds", "targets")
 FACTS = ("name", "space", "dataset", "metric", "maximise", "canonical", "sources", "notes")
 METADATA = b"ipl-bench"
 
+_LONGEST = 120
+"""Of a table's name in a file's; a name may hold a whole path, and file systems take 255."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +65,7 @@ def _place(reader: TableReader) -> Path:
     facts += [files.source(path).sha256 for path in reader.files]
     digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()
     stem = "".join(it if it.isalnum() or it in "-." else "_" for it in reader.name)
-    return files.cache_folder() / "tables" / f"{stem}-{digest[:16]}.parquet"
+    return files.cache_folder() / "tables" / f"{stem[:_LONGEST]}-{digest[:16]}.parquet"
 
 
 def _keep(table: Table, place: Path) -> None:

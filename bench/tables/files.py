@@ -58,13 +58,13 @@ def known() -> Mapping[str, Source]:
 
 
 def source(path: str) -> Source:
-    """Return what sources.json says of one file, or what a plugin's own file is.
+    """Return what sources.json says of one file, or what a file of somebody's own is.
 
     Raises:
-        DataError: If no such file is listed there, or the absolute path of a plugin is no file.
+        DataError: If no such file is listed there, or none lies at an own file's path.
     """
-    if Path(path).is_absolute():
-        return _own(Path(path))
+    if is_own(path):
+        return _described(path)
     try:
         return known()[path]
     except KeyError:
@@ -73,17 +73,27 @@ def source(path: str) -> Source:
         raise DataError(f"expected a path of sources.json, got {path!r}{hint}") from None
 
 
-def _own(place: Path) -> Source:
-    """Describe a file that comes with a plugin, named by its absolute path: it is what it is."""
+def is_own(path: str) -> bool:
+    """Say whether a path names a plugin's or a user's own file, and none of sources.json.
+
+    It is absolute, or begins with `./` and is looked for in the working folder: so written, it
+    is the same on every machine.
+    """
+    return path.startswith("./") or Path(path).is_absolute()
+
+
+def _described(path: str) -> Source:
+    """Describe an own file, which is right as it is."""
+    place = Path(path)
     if not place.is_file():
-        raise DataError(f"expected a file that a plugin brings, got none at {place}")
+        raise DataError(f"expected a file of a plugin's or your own, got none at {place}")
     return Source(
-        path=str(place),
+        path=path,
         bytes=place.stat().st_size,
         sha256=_sha256(place),
         url=None,
-        licence="its plugin's",
-        what="a plugin's own file",
+        licence="its owner's",
+        what="a plugin's or a user's own file",
         paper="",
         repository="",
         commit="",
@@ -115,7 +125,7 @@ def find(path: str, progress: Any = None) -> Path:
             or has no address to fetch it from.
     """
     wanted = source(path)
-    if Path(path).is_absolute():
+    if is_own(path):
         return Path(path)
     own = _data_folder()
     if own is not None and (own / path).exists():
@@ -151,7 +161,7 @@ def available(path: str) -> bool:
 
     Its hash is left to `find`.
     """
-    if Path(path).is_absolute():
+    if is_own(path):
         return Path(path).is_file()
     wanted = source(path)
     own = _data_folder()

@@ -20,7 +20,17 @@ def test_a_query_answers_validation_and_never_test() -> None:
     asked = oracle()
     assert asked.query((1, 2, 3)) == 10 + 6 + 3
     shown = {name for name in dir(asked.problem()) if not name.startswith("_")}
-    assert shown == {"space", "pool", "budget", "proxies", "scores"}
+    assert shown == {"space", "pool", "budget", "proxies", "scores", "features"}
+
+
+def test_features_cost_nothing_and_lead_to_no_table() -> None:
+    asked = oracle(seconds=25.0)
+    features = asked.problem().features
+    assert features([(0, 0, 0), (1, 2, 3)], "one-hot").shape == (2, 5 * (6 + 5))
+    assert not hasattr(features, "__self__")
+    assert asked.scored == 0
+    asked.query((0, 0, 0))
+    assert asked.clock == [10.0]
 
 
 def test_the_budget_of_queries_holds_and_repeats_count() -> None:

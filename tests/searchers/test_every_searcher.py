@@ -19,6 +19,22 @@ from bench.searchers import SEARCHERS
 WITH_OPTIONS = {
     "rank": ("rank,proxy=good", "rank,proxy=half", "rank,proxy=good,pool=20"),
     "random": ("random", "random,warm=good", "random,warm=half,warm_pool=30"),
+    "rank-average": (
+        "rank-average,proxies=good+half",
+        "rank-average,proxies=half",
+        "rank-average,proxies=good,scored=20",
+    ),
+    # Large batches, late models: what is tested here is the contract, and fitting takes time.
+    "gaussian-process": (
+        "gaussian-process,batch=20",
+        "gaussian-process,batch=20,acquisition=ei,features=one-hot",
+        "gaussian-process,batch=20,features=proxies+graph,scored=40",
+    ),
+    "bananas": ("bananas,batch=20", "bananas,batch=20,features=proxies+paths,scored=40"),
+    "npenas": ("npenas,batch=20", "npenas,batch=20,features=proxies,proxies=good,scored=40"),
+    "predictor": ("predictor,batch=20", "predictor,batch=20,model=boosting,scored=40"),
+    "optuna-tpe": ("optuna-tpe",),
+    "optuna-gp": ("optuna-gp,initial=49",),
 }
 
 
@@ -42,8 +58,9 @@ def asked(text: str, seed: int = 0, **how: int) -> list[int]:
 
 @pytest.mark.parametrize("text", list(texts()))
 def test_same_seed_same_search_and_another_seed_another(text: str) -> None:
-    assert asked(text, 1) == asked(text, 1)
-    assert len({tuple(asked(text, seed)) for seed in range(5)}) > 1
+    once = asked(text, 1)
+    assert asked(text, 1) == once
+    assert any(asked(text, seed) != once for seed in range(2, 6))
 
 
 @pytest.mark.parametrize("text", list(texts()))
@@ -77,7 +94,7 @@ def test_less_is_better_finds_the_mirror_image(text: str) -> None:
     assert asked(text, queries=30, table=up) == asked(text, queries=30, table=down)
 
 
-@pytest.mark.parametrize("text", [it for it in texts() if "pool=20" not in it])
+@pytest.mark.parametrize("text", [it for it in texts() if not it.endswith("=20") or "batch" in it])
 def test_an_answer_of_one_value_is_searched_too(text: str) -> None:
     flat = toy_table(accuracy={"validation": np.ones(64)})
     assert len(asked(text, queries=30, table=flat)) == 30
@@ -99,6 +116,27 @@ def test_it_is_a_searcher_with_a_docstring(name: str) -> None:
         "random,warm=good,warm_pool=0",
         "rank,proxy=good,pool=0",
         "rank",
+        "rank-average,proxies=good,scored=0",
+        "rank-average,proxies=good+good",
+        "rank-average,proxies=good+",
+        "gaussian-process,batch=0",
+        "gaussian-process,initial=0",
+        "gaussian-process,acquisition=best",
+        "gaussian-process,features=graphs",
+        "gaussian-process,features=graph+graph",
+        "gaussian-process,features=graph,scored=20",
+        "gaussian-process,features=graph,proxies=good",
+        "bananas,batch=0",
+        "bananas,initial=0",
+        "bananas,drawn=-1",
+        "npenas,batch=0",
+        "npenas,initial=0",
+        "npenas,offspring=0",
+        "predictor,batch=0",
+        "predictor,initial=0",
+        "predictor,model=oracle",
+        "optuna-tpe,initial=0",
+        "optuna-gp,initial=0",
     ],
 )
 def test_senseless_options_are_refused(text: str) -> None:

@@ -169,6 +169,15 @@ def test_a_warm_cache_is_quick_and_needs_no_sources(table, spaces, monkeypatch) 
     assert min(seconds) < 0.1
 
 
+def test_a_name_longer_than_a_file_s_is_cached_too(reader, space, tmp_path) -> None:
+    made, reads = reader
+    longer = [dataclasses.replace(made, name=f"{'long/' * 100}{end}") for end in "ab"]
+    for _ in range(2):
+        for each in longer:
+            cache.load(each, space)
+    assert len(reads) == len(cached(tmp_path)) == 2
+
+
 def test_a_plugin_reads_its_own_file_by_its_absolute_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("64-41414-0_00_000,1.5\n64-41414-1_11_111,2.5\n")
@@ -189,5 +198,5 @@ def test_a_plugin_reads_its_own_file_by_its_absolute_path(tmp_path: Path) -> Non
     path.write_text("64-41414-0_00_000,9.5\n")
     assert cache.load(reader, TRANSNASBENCH101_MICRO).accuracy["test"].tolist() == [9.5]
     path.unlink()
-    with pytest.raises(DataError, match="a file that a plugin brings, got none"):
+    with pytest.raises(DataError, match="a file of a plugin.s or your own, got none"):
         cache.load(reader, TRANSNASBENCH101_MICRO)

@@ -300,3 +300,20 @@ def test_every_real_file_verifies(data: Path, monkeypatch) -> None:
     monkeypatch.setenv("BENCH_DATA", str(data))
     for path in files.known():
         assert files.find(path) == data / path
+
+
+def test_an_own_file_is_looked_for_in_the_working_folder_where_its_path_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.parquet").write_bytes(CONTENT)
+    assert files.find("./mine.parquet") == Path("mine.parquet")
+    assert files.available("./mine.parquet")
+    found = files.source("./mine.parquet")
+    assert (found.path, found.bytes) == ("./mine.parquet", len(CONTENT))
+    assert found.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert not files.available("./other.parquet")
+    with pytest.raises(DataError, match="own, got none at other.parquet"):
+        files.find("./other.parquet")
+    with pytest.raises(DataError, match="expected a path of sources.json, got 'mine.parquet'"):
+        files.find("mine.parquet")
