@@ -19,7 +19,7 @@ from bench.base import BenchError
 from bench.commands.options import own_table, scored
 from bench.commands.showing import Printer, Progress, tell
 
-KINDS = ("spaces", "tables", "tasks", "proxies", "passes", "searchers", "studies")
+KINDS = ("spaces", "tables", "tasks", "proxies", "passes", "searchers", "predictors", "studies")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -151,6 +151,50 @@ def search(
     if failed:
         raise BenchError(
             f"{len(failed)} of {len(rows)} searches failed, the first with {failed[0]}"
+        )
+
+
+@cli.command()
+@click.argument("names", metavar="TASK...", nargs=-1)
+@click.option("--predictor", "predictors", multiple=True, metavar="NAME[,OPTION=VALUE]...")
+@click.option(
+    "--queries",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="How many accuracies may be read.",
+)
+@click.option("--seeds", type=click.IntRange(1, 1_000_000), default=10, show_default=True)
+@click.option(
+    "--scores", type=click.Path(path_type=Path), help="Write what was predicted to this Parquet."
+)
+@own_table
+@as_json
+def predict(
+    names: tuple[str, ...],
+    predictors: tuple[str, ...],
+    queries: int,
+    seeds: int,
+    scores: Path | None,
+    json: bool,
+    **own: Any,
+) -> None:
+    """Predict the scores of whole tasks from the proxies of a few, once for every seed.
+
+    A row says what was read and what the predictor tells of itself; of a study, `report` compares
+    the predicted scores with recorded ones and with accuracy.
+    """
+    from bench.commands import owning, predicting
+
+    tasks = owning.tasks(names, **own)
+    with Printer(json, "predictions", predicting.SHOWN) as printer:
+        rows, tables = predicting.rows(tasks, predictors, queries, seeds, printer.add)
+    if scores is not None and tables:
+        predicting.write_scores(scores, tables)
+    failed = [row["error"] for row in rows if row["status"] != "ok"]
+    if failed:
+        raise BenchError(
+            f"{len(failed)} of {len(rows)} predictions failed, the first with {failed[0]}"
         )
 
 

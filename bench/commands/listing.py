@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import get_type_hints
 
 from bench.base import BenchError, Record
+from bench.commands.showing import tell
 from bench.proxies.computed import Computed, PopulationRanking
 from bench.runs import live, members
 
@@ -43,6 +44,14 @@ def _task(name: str) -> Record:
     return {"space": reader.space, "here": not missing, "missing": missing}
 
 
+def _tasks() -> Iterator[Record]:
+    yield from _each("tables", _task)
+    tell(
+        "TASK@OTHER is TASK with the scores that OTHER records: another task of its space, or the "
+        "live.parquet of ipl-bench score"
+    )
+
+
 def _proxy(name: str) -> Record:
     proxy = members.proxy(name)
     row: Record = {
@@ -76,15 +85,22 @@ def _passes() -> Iterator[Record]:
 
 
 def _searcher(name: str) -> Record:
-    factory, _ = members.searcher(name)
-    about = (factory.__doc__ or "").strip().splitlines()
-    options = {name: _plain(value) for name, value in members.options(factory).items()}
+    return _with_options(members.searcher(name)[0])
+
+
+def _with_options(member: Callable[..., object]) -> Record:
+    about = (member.__doc__ or "").strip().splitlines()
+    options = {name: _plain(value) for name, value in members.options(member).items()}
     return {"options": options, "about": about[0] if about else ""}
 
 
 def _plain(value: object) -> object:
     """A default as JSON can hold it, or as Python writes it."""
     return value if isinstance(value, bool | int | str | None) else repr(value)
+
+
+def _predictor(name: str) -> Record:
+    return _with_options(members.predictor(name)[0])
 
 
 def _studies() -> Iterator[Record]:
@@ -98,9 +114,10 @@ def _studies() -> Iterator[Record]:
 _KINDS: dict[str, Callable[[], Iterator[Record]]] = {
     "spaces": lambda: _each("spaces", _space),
     "tables": lambda: _each("tables", _table),
-    "tasks": lambda: _each("tables", _task),
+    "tasks": _tasks,
     "proxies": lambda: _each("proxies", _proxy),
     "searchers": lambda: _each("searchers", _searcher),
+    "predictors": lambda: _each("predictors", _predictor),
     "studies": _studies,
     "passes": _passes,
 }

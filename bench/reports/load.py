@@ -1,4 +1,4 @@
-"""Read back what runs wrote: rows, score tables and search traces of one study at one commit.
+"""Read back what runs wrote: rows, score tables, traces, predictions of one study at one commit.
 
 A study's results lie in `results/<study>/<commit>-<machine>/`, one folder a machine. Machines of
 one commit are read together; commits are never mixed. Where a run was repeated, the last row
@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.base import DataError, Floats, Record
 from bench.reports.attachments import Attachments, Trace, floats
+from bench.reports.predicted import Predictions, grouped
 from bench.runs.store import PROVENANCE, ROWS
 
 _SHARED_FIELDS = (
@@ -25,6 +26,11 @@ _SHARED_FIELDS = (
 )
 _SCORE_FIELDS = ("space", "dataset", "metric", "maximise", "truth", "proxies", "file", "sha256")
 _SEARCH_FIELDS = ("searcher", "budget", "queries", "seconds", "validation", "regret")
+_PREDICT_FIELDS = (
+    *("predictor", "budget", "queries", "seconds", "scored"),
+    *("n", "predicted", "facts", "file", "sha256"),
+)
+_FIELDS = {"score": _SCORE_FIELDS, "search": _SEARCH_FIELDS, "predict": _PREDICT_FIELDS}
 _COMMIT = r"\w[\w.+-]*"
 """What a commit is called; a report's folder is called the same."""
 _KEY = ("kind", "run", "task", "searcher", "budget", "seed")
@@ -90,6 +96,8 @@ class Study:
     """By task and seed, of tasks that were scored with several seeds: all of them."""
     searches: tuple[Search, ...]
     """By task, searcher, budget and seed."""
+    predictions: tuple[Predictions, ...]
+    """By task, predictor and budget; each is read when its numbers are computed."""
     profiles: tuple[Record, ...]
     """Rows of `ipl-bench profile`, by run and part."""
     failed: tuple[Record, ...]
@@ -159,8 +167,8 @@ def _check_row(row: Any, where: str) -> None:
     if not isinstance(row, dict):
         raise DataError(f"expected an object in {where}; got a {type(row).__name__}")
     wanted = list(_SHARED_FIELDS)
-    if row.get("status") == "ok" and row.get("kind") in ("score", "search"):
-        wanted += _SCORE_FIELDS if row["kind"] == "score" else _SEARCH_FIELDS
+    if row.get("status") == "ok":
+        wanted += _FIELDS.get(str(row.get("kind")), ())
     if not re.fullmatch(_COMMIT, str(row.get("commit", "none"))):
         raise DataError(f"expected the name of a commit in {where}; got {row['commit']!r}")
     missing = [name for name in wanted if name not in row]
@@ -188,6 +196,7 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
         score_sets=tuple(each[0] for each in by_task.values()),
         repeats=tuple(one for each in by_task.values() if len(each) > 1 for one in each),
         searches=tuple(sorted(searches, key=lambda s: (s.task, s.searcher, s.budget, s.seed))),
+        predictions=grouped((f, row) for f, row in fine if row["kind"] == "predict"),
         profiles=tuple(row for _, row in fine if row["kind"] == "profile"),
         failed=tuple(row for _, row in kept if row["status"] == "failed"),
         provenance={folder.name: _provenance(folder) for folder in folders},

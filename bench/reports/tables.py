@@ -232,12 +232,12 @@ def _interval_only(record: Record, name: str) -> str:
 
 def failure_records(correlations: Sequence[Record], failed: Sequence[Record]) -> list[Record]:
     """What failed, counted: runs by what was run and why, then scores by task and proxy."""
-    names = ("kind", "task", "searcher", "budget", "error")
+    names = ("kind", "task", "searcher", "predictor", "budget", "error")
     runs = Counter(tuple(str(row.get(name) or "") for name in names) for row in failed)
     records: list[Record] = [
-        {"kind": kind, "task": task, "what": f"{searcher} {budget}".strip(), "failed": count}
-        | {"of": None, "error": error}
-        for (kind, task, searcher, budget, error), count in sorted(runs.items())
+        {"kind": kind, "task": task, "what": f"{searcher}{predictor} {budget}".strip()}
+        | {"failed": count, "of": None, "error": error}
+        for (kind, task, searcher, predictor, budget, error), count in sorted(runs.items())
     ]
     for record in correlations:
         if record["n_failed"]:

@@ -14,11 +14,12 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from bench import proxies, searchers, spaces, tables
+from bench import predictors, proxies, searchers, spaces, tables
 from bench.base import (
     BenchError,
     Graph,
     OptionError,
+    Predictor,
     Proxy,
     Searcher,
     SearcherFactory,
@@ -33,6 +34,7 @@ _BUILT_IN: Mapping[str, Mapping[str, Any]] = {
     "tables": {reader.name: reader for reader in tables.TABLES},
     "proxies": {proxy.name: proxy for proxy in proxies.PROXIES},
     "searchers": searchers.SEARCHERS,
+    "predictors": predictors.PREDICTORS,
 }
 
 
@@ -62,7 +64,7 @@ def forget_plugins() -> None:
 
 
 def names(kind: str) -> list[str]:
-    """All names of a kind (`spaces`, `tables`, `proxies`, `searchers`), built-in ones first."""
+    """All names of a kind (`spaces`, `tables`, `proxies`, ...), built-in ones first."""
     return list(dict.fromkeys([*_BUILT_IN[kind], *_plugins(kind)]))
 
 
@@ -159,7 +161,7 @@ def searcher(text: str) -> tuple[SearcherFactory, dict[str, Any]]:
 
     Raises UnknownNameError, and OptionError for an option that the searcher does not have.
     """
-    name, *pairs = text.split(",")
+    name = text.partition(",")[0]
     factory: SearcherFactory = _member("searchers", name)
     if not callable(factory):
         raise UnknownNameError(
@@ -167,36 +169,56 @@ def searcher(text: str) -> tuple[SearcherFactory, dict[str, Any]]:
         )
     if isinstance(factory, type) and not issubclass(factory, Searcher):
         raise UnknownNameError(f"expected {name} to have the methods ask and tell; it lacks one")
-    allowed = _parameters(name, factory)
+    return factory, _given("searcher", text, factory)
+
+
+def predictor(text: str) -> tuple[Predictor, dict[str, Any]]:
+    """The predictor and options of `name` or `name,option=value,...`.
+
+    Raises UnknownNameError, and OptionError for an option that the predictor does not have.
+    """
+    name = text.partition(",")[0]
+    function = _member("predictors", name)
+    if not callable(function):
+        raise UnknownNameError(
+            f"expected {name} to be a function that predicts, got {type(function).__name__}"
+        )
+    return function, _given("predictor", text, function)
+
+
+def _given(kind: str, text: str, member: Callable[..., Any]) -> dict[str, Any]:
+    """The options in `name,option=value,...`. Raises OptionError for what the member lacks."""
+    name, *pairs = text.split(",")
+    allowed = _parameters(name, member)
     given: dict[str, Any] = {}
     for pair in pairs:
         option, equals, value = pair.partition("=")
         if not (equals and option.isidentifier() and value):
-            raise OptionError(f"expected a searcher as name,option=value,..., got {text!r}")
+            raise OptionError(f"expected a {kind} as name,option=value,..., got {text!r}")
         if option not in allowed:
             raise OptionError(
-                f"the searcher {name} has no option {option!r}{_hint(option, allowed)}; "
+                f"the {kind} {name} has no option {option!r}{_hint(option, allowed)}; "
                 f"it takes {', '.join(allowed) or 'none'}"
             )
         if option in given:
             raise OptionError(f"expected every option once, got {option} twice in {text!r}")
         given[option] = _value(option, value, allowed[option])
-    return factory, given
+    return given
 
 
-def options(factory: SearcherFactory) -> dict[str, Any]:
-    """The options that a searcher takes and their defaults: its keyword-only parameters."""
+def options(factory: Callable[..., Any]) -> dict[str, Any]:
+    """The options of a searcher or predictor and their defaults: its keyword-only parameters."""
     return {
         name: None if parameter.default is parameter.empty else parameter.default
         for name, parameter in _parameters(str(factory), factory).items()
     }
 
 
-def _parameters(name: str, factory: SearcherFactory) -> dict[str, inspect.Parameter]:
+def _parameters(name: str, factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     try:
         parameters = inspect.signature(factory).parameters
     except (TypeError, ValueError) as error:
-        raise UnknownNameError(f"expected {name} to be a class of searchers: {error}") from error
+        raise UnknownNameError(f"expected {name} to be a function with options: {error}") from error
     return {
         parameter.name: parameter
         for parameter in parameters.values()
@@ -222,6 +244,10 @@ def _value(option: str, text: str, parameter: inspect.Parameter) -> Any:
     """An option's value as its annotation (or else its default) says; text where neither does."""
     stated = str(parameter.annotation)
     default = parameter.default
+    if "bool" in stated or isinstance(default, bool):
+        if text not in ("true", "false"):
+            raise OptionError(f"expected {option} as true or false, got {text!r}")
+        return text == "true"
     for kind in (int, float):
         if kind.__name__ in stated or (
             stated == str(inspect.Parameter.empty) and type(default) is kind
@@ -239,10 +265,10 @@ def _member(kind: str, name: str) -> Any:
     if name in _plugins(kind):
         entry = _plugins(kind)[name]
         return _imported(f"the plugin {name} ({entry.value})", entry.load)
-    if ":" in name and kind in {"proxies", "searchers"}:
+    if ":" in name and kind in {"proxies", "searchers", "predictors"}:
         return _imported(name, lambda: _object(name))
-    singular = {"spaces": "space", "tables": "task", "proxies": "proxy", "searchers": "searcher"}
-    raise did_you_mean(singular[kind], name, names(kind))
+    singular = {"tables": "task", "proxies": "proxy"}.get(kind, kind.removesuffix("s"))
+    raise did_you_mean(singular, name, names(kind))
 
 
 def _imported(what: str, load: Callable[[], Any]) -> Any:

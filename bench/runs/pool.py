@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 from typing import TypeVar
 
 from bench.base import BenchError, Record
-from bench.runs.row import Outcome, Run, ScoreRun, budget_text
+from bench.runs.row import Outcome, PredictRun, Run, ScoreRun, budget_text
 from bench.runs.store import Store
 
 Item = TypeVar("Item")
@@ -74,6 +74,10 @@ def _done(run: Run) -> Outcome:
         from bench.runs.score import run_score
 
         return run_score(run)
+    if isinstance(run, PredictRun):
+        from bench.runs.predict import run_predict
+
+        return run_predict(run)
     from bench.runs.search import run_search
 
     return run_search(run)
@@ -84,17 +88,14 @@ def _failed(run: Run, error: Exception) -> list[Record]:
     why = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     if isinstance(run, ScoreRun):
         return [{"kind": "score", "task": run.task, "seed": 0, **why}]
-    budget = budget_text(run.budget)
+    what: Record = (
+        {"kind": "predict", "task": run.task, "predictor": run.predictor}
+        if isinstance(run, PredictRun)
+        else {"kind": "search", "task": run.task, "searcher": run.searcher}
+    )
+    what["budget"] = budget_text(run.budget)
     return [
-        {
-            "kind": "search",
-            "task": run.task,
-            "searcher": run.searcher,
-            "budget": budget,
-            "seed": seed,
-            **why,
-        }
-        for seed in range(run.first_seed, run.first_seed + run.seeds)
+        {**what, "seed": seed, **why} for seed in range(run.first_seed, run.first_seed + run.seeds)
     ]
 
 

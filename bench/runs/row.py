@@ -10,6 +10,9 @@ from typing import Any, TypeAlias
 
 from bench.base import Budget, Record
 
+NO_QUERIES = Budget(queries=0)
+"""What a predictor may ask that reads proxies and no accuracy."""
+
 
 @dataclass(frozen=True)
 class ScoreRun:
@@ -38,12 +41,34 @@ class SearchRun:
     @property
     def key(self) -> str:
         """The run's name, unique within a study."""
-        last = self.first_seed + self.seeds - 1
-        block = f"seeds={self.first_seed}-{last}"
-        return "/".join(["search", self.task, self.searcher, budget_text(self.budget), block])
+        return "/".join(["search", self.task, self.searcher, *_budget_and_seeds(self)])
 
 
-Run: TypeAlias = ScoreRun | SearchRun
+@dataclass(frozen=True)
+class PredictRun:
+    """Run one predictor on one task, once for every seed of a block.
+
+    A budget of no queries, `NO_QUERIES`, leaves it the proxies alone.
+    """
+
+    task: str
+    predictor: str
+    budget: Budget
+    first_seed: int
+    seeds: int
+
+    @property
+    def key(self) -> str:
+        """The run's name, unique within a study."""
+        return "/".join(["predict", self.task, self.predictor, *_budget_and_seeds(self)])
+
+
+def _budget_and_seeds(run: SearchRun | PredictRun) -> tuple[str, str]:
+    last = run.first_seed + run.seeds - 1
+    return budget_text(run.budget), f"seeds={run.first_seed}-{last}"
+
+
+Run: TypeAlias = ScoreRun | SearchRun | PredictRun
 
 
 @dataclass(frozen=True, eq=False)

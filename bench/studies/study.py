@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bench.base import Budget
-from bench.runs.row import Run, SearchRun
+from bench.runs.row import NO_QUERIES, PredictRun, Run, SearchRun
 
 
 @dataclass(frozen=True)
@@ -31,3 +31,21 @@ def searches(
         for searcher in names:
             for first in range(0, seeds, block):
                 yield SearchRun(task, searcher, budget, first, min(block, seeds - first))
+
+
+def predictions(
+    tasks: Iterable[str],
+    predictors: Iterable[str],
+    seeds: int,
+    block: int,
+    budget: Budget = NO_QUERIES,
+) -> Iterator[PredictRun]:
+    """Every predictor on every task, `seeds` times, in blocks that are one run each.
+
+    What was predicted is compared with what a `ScoreRun` of the same task in the same study tells.
+    """
+    names = list(predictors)
+    for task in tasks:
+        for predictor in names:
+            for first in range(0, seeds, block):
+                yield PredictRun(task, predictor, budget, first, min(block, seeds - first))

@@ -62,6 +62,14 @@ def mixed(graph, weights):
     return 1.0
 
 number = 3
+
+def guess(problem, query, rng, *, many: int = 5, how: str = "well"):
+    """Predict."""
+
+def switched(
+    problem, query, rng, *, stated: bool = False, unstated=False, maybe: bool | None = None
+):
+    """Predict, or not."""
 '''
 
 
@@ -79,6 +87,7 @@ def plugins(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
         values = {
             "proxies": {"edges": f"{module}:edges", "gone": f"{module}:nothing"},
             "searchers": {"stubborn": f"{module}:Stubborn"},
+            "predictors": {"guess": f"{module}:guess"},
         }
         return [EntryPoint(n, v, group) for n, v in values.get(kind, {}).items()]
 
@@ -89,18 +98,20 @@ def plugins(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     members.forget_plugins()
 
 
-@pytest.mark.parametrize("kind", ["spaces", "tables", "proxies", "searchers"])
+@pytest.mark.parametrize("kind", ["spaces", "tables", "proxies", "searchers", "predictors"])
 def test_every_built_in_member_is_found_by_its_name(kind: str) -> None:
     find = {
         "spaces": members.space,
         "tables": members.reader,
         "proxies": members.proxy,
         "searchers": members.searcher,
+        "predictors": members.predictor,
     }
     for name in members.names(kind):
         found = find[kind](name)
-        assert members.origin(kind, name) == "built-in"
-        if kind != "searchers":
+        # `ipl` is of this distribution, and found as anybody's plugin is.
+        assert members.origin(kind, name) == ("ipl-bench" if name == "ipl" else "built-in")
+        if kind not in {"searchers", "predictors"}:
             assert found.name == name
 
 
@@ -123,6 +134,10 @@ def test_a_plugin_is_listed_and_found_like_a_built_in_member() -> None:
     factory, options = members.searcher("stubborn,depth=4")
     assert (factory.__name__, options) == ("Stubborn", {"depth": 4})
     assert members.options(factory) == {"depth": 3}
+    assert members.names("predictors")[-1] == "guess"
+    function, options = members.predictor("guess,many=7")
+    assert (function.__name__, options) == ("guess", {"many": 7})  # type: ignore[attr-defined]
+    assert members.options(function) == {"many": 5, "how": "well"}
 
 
 @pytest.mark.usefixtures("plugins")
@@ -143,6 +158,7 @@ def test_module_and_file_need_no_packaging(module: str, tmp_path: Path) -> None:
     assert by_module.name == f"{module}:edges"
     assert isinstance(by_file, GraphProxy)
     assert members.searcher(f"{module}:Stubborn")[1] == {}
+    assert members.predictor(f"{tmp_path / module}.py:guess,how=ill")[1] == {"how": "ill"}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +172,10 @@ def test_module_and_file_need_no_packaging(module: str, tmp_path: Path) -> None:
         (lambda m: members.searcher(f"{m}:Mute"), UnknownNameError, "methods ask and tell"),
         (lambda m: members.searcher(f"{m}:number"), UnknownNameError, "class of searchers"),
         (lambda m: members.searcher(f"{m}:Stubborn,dept=4"), OptionError, r"did you mean depth\?"),
+        (lambda m: members.predictor(f"{m}:number"), UnknownNameError, "predicts, got int"),
+        (lambda m: members.predictor(f"{m}:guess,man=4"), OptionError, r"predictor .*mean many\?"),
+        (lambda m: members.predictor(f"{m}:guess,many"), OptionError, "a predictor as name,option"),
+        (lambda m: members.predictor("forst"), UnknownNameError, r"no predictor .*mean forest\?"),
         (lambda m: members.searcher("random,warm"), OptionError, "option=value"),
         (lambda m: members.searcher("random,=3"), OptionError, "option=value"),
         (lambda m: members.searcher(""), UnknownNameError, "no searcher ''"),
@@ -176,6 +196,30 @@ def test_options_have_the_type_that_the_searcher_states(module: str) -> None:
     _, options = members.searcher(f"{module}:Typed,size=4,rate=1,name=007")
     assert options == {"size": 4, "rate": 1.0, "name": "007"}
     assert isinstance(options["rate"], float)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("stated=true", {"stated": True}),
+        ("stated=false", {"stated": False}),
+        ("unstated=true", {"unstated": True}),
+        ("maybe=false", {"maybe": False}),
+    ],
+)
+def test_an_option_that_is_true_or_false_is_read_as_such(
+    module: str, said: str, meant: dict[str, bool]
+) -> None:
+    _, options = members.predictor(f"{module}:switched,{said}")
+    assert options == meant
+    assert isinstance(next(iter(options.values())), bool)
+
+
+@pytest.mark.parametrize("option", ["stated", "unstated", "maybe"])
+@pytest.mark.parametrize("value", ["maybe", "1", "0", "True", "no"])
+def test_anything_but_true_or_false_is_refused(module: str, option: str, value: str) -> None:
+    with pytest.raises(OptionError, match=f"expected {option} as true or false, got '{value}'"):
+        members.predictor(f"{module}:switched,{option}={value}")
 
 
 @pytest.mark.parametrize("wrong", ["size=2.5", "size=abc", "rate=fast", "size=3,size=4"])

@@ -1,0 +1,170 @@
+"""Do one predict run: a predictor reads a few architectures and scores the whole pool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from bench.base import (
+    Arch,
+    Bools,
+    BudgetError,
+    DataError,
+    Floats,
+    OptionError,
+    Prediction,
+    Predictor,
+    Record,
+    UnknownNameError,
+)
+from bench.runs import members
+from bench.runs.oracle import Oracle
+from bench.runs.parquet import to_bytes
+from bench.runs.row import Attachment, Outcome, PredictRun, budget_text, file_name
+from bench.runs.tasks import Answers, Task, load_task
+from bench.tables.columns import column
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What one seed of a predictor gave, or why it gave nothing."""
+
+    seed: int
+    oracle: Oracle
+    prediction: Prediction | None
+    error: str | None = None
+
+
+def run_predict(run: PredictRun) -> Outcome:
+    """Run a predictor once for every seed: one row a seed, and one file with what was predicted."""
+    task = load_task(run.task)
+    done = predict_all(task, run)
+    rows = [told(task, run, each) for each in done]
+    if all(each.prediction is None for each in done):
+        return Outcome(rows)
+    path = f"predictions/{file_name(run.key)}.parquet"
+    return Outcome(rows, Attachment(path, to_bytes(predictions(task, done))))
+
+
+def predict_all(task: Task, run: PredictRun) -> list[Predicted]:
+    """Run a predictor once for every seed of the run. Raises DataError where the pool is empty."""
+    if np.isnan(column(task.table, "validation")).all():
+        raise DataError(
+            f"expected a task with the validation accuracy of one architecture at least, got "
+            f"{task.name} with none"
+        )
+    predictor, options = members.predictor(run.predictor)
+    return [
+        predict_once(task.answers, run, predictor, options, seed)
+        for seed in range(run.first_seed, run.first_seed + run.seeds)
+    ]
+
+
+def predict_once(
+    answers: Answers, run: PredictRun, predictor: Predictor, options: Record, seed: int
+) -> Predicted:
+    """Run a predictor once. What it raises, or gives amiss, ends this seed alone and is kept.
+
+    The generator is keyed by the seed only: two predictors on one task draw from equal streams.
+    Raises OptionError, BudgetError, DataError and UnknownNameError: what the user asked for and
+    cannot have.
+    """
+    oracle = Oracle(answers, run.budget)
+
+    def query(arch: Arch) -> float:
+        # A function, not the bound method, which would lead to a table.
+        return oracle.query(arch)
+
+    try:
+        found = predictor(oracle.problem(), query, np.random.default_rng(seed), **options)
+        fault = _fault(found, len(answers.pool))
+        if fault is not None:
+            return Predicted(seed, oracle, None, fault)
+        kept = _copied(found)
+    except (OptionError, BudgetError, DataError, UnknownNameError):
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything
+        return Predicted(seed, oracle, None, f"{type(error).__name__}: {error}")
+    return Predicted(seed, oracle, kept)
+
+
+def _fault(found: object, n: int) -> str | None:
+    """What is amiss with what a predictor gave for a pool of `n`, in a sentence."""
+    if not isinstance(found, Prediction):
+        return f"expected a Prediction, got {type(found).__name__}"
+    if not found.scores:
+        return "expected predicted scores of at least one name, got none"
+    for name, given in found.scores.items():
+        values = np.asarray(given, dtype=np.float64)
+        if values.shape != (n,):
+            return (
+                f"expected {n} values of {name}, one for each architecture of the pool, got "
+                f"shape {values.shape}"
+            )
+        wrong = int((~np.isfinite(values)).sum())
+        if wrong:
+            return f"expected finite values of {name}, got {wrong} of {n} that are not"
+    for name, value in found.facts.items():
+        if not np.isfinite(float(value)):
+            return f"expected a finite number as the fact {name}, got {value}"
+    return None
+
+
+def _copied(found: Prediction) -> Prediction:
+    """The same in arrays and numbers of our own."""
+    scores = {str(name): np.array(each, dtype=np.float64) for name, each in found.scores.items()}
+    return Prediction(scores, {str(name): float(value) for name, value in found.facts.items()})
+
+
+def told(task: Task, run: PredictRun, done: Predicted) -> Record:
+    """The row of one seed; `seconds`, simulated, is null where some are not recorded."""
+    seconds = done.oracle.seconds
+    row: Record = {
+        "kind": "predict",
+        "task": task.name,
+        "predictor": run.predictor,
+        "budget": budget_text(run.budget),
+        "seed": done.seed,
+        "status": "ok" if done.prediction is not None else "failed",
+        "error": done.error,
+        "queries": len(done.oracle.steps),
+        "seconds": None if np.isnan(seconds) else seconds,
+        "scored": done.oracle.scored,
+    }
+    if done.prediction is None:
+        return row
+    return row | {
+        "n": len(task.answers.pool),
+        "predicted": list(done.prediction.scores),
+        "facts": dict(done.prediction.facts),
+    }
+
+
+def predictions(task: Task, done: Sequence[Predicted]) -> pa.Table:
+    """What some seeds predicted, a row for every seed and architecture of the pool.
+
+    Columns: `seed`, `arch`, whether its proxies were read (`scored`) and its accuracy (`queried`),
+    and `score:NAME` for every predicted score, NaN for a seed that did not predict it.
+    """
+    fine = [(each, each.prediction) for each in done if each.prediction is not None]
+    answers = task.answers
+    rows = np.array([answers.row(arch) for arch in answers.pool], dtype=np.int64)
+    texts = pa.array([task.table.archs[row] for row in rows.tolist()], pa.string())
+    codes = np.tile(np.arange(len(rows), dtype=np.int32), len(fine))
+    columns: dict[str, pa.Array] = {
+        "seed": pa.array(np.repeat([each.seed for each, _ in fine], len(rows)), pa.int64()),
+        "arch": pa.DictionaryArray.from_arrays(pa.array(codes), texts),
+        "scored": _joined([np.isin(rows, each.oracle.scored_rows) for each, _ in fine]),
+        "queried": _joined([np.isin(rows, each.oracle.steps) for each, _ in fine]),
+    }
+    nothing = np.full(len(rows), np.nan)
+    for name in dict.fromkeys(name for _, each in fine for name in each.scores):
+        columns[f"score:{name}"] = _joined([each.scores.get(name, nothing) for _, each in fine])
+    return pa.table(columns)
+
+
+def _joined(parts: Sequence[Floats | Bools]) -> pa.Array:
+    return pa.array(np.concatenate(parts))
