@@ -8,12 +8,16 @@ from typing import Any
 
 from bench.reports.load import Study
 from bench.reports.numbers import Numbers
+from bench.reports.predictions import FACTS
+from bench.reports.race import Race
 from bench.reports.seeds import seed_table
 from bench.reports.tables import Table, markdown_text, number, with_interval
 
 _TITLES = {
     "correlations": "Correlations",
     "searches": "Searches",
+    "race": "Race",
+    "predictions": "Predictions",
     "profiles": "Profile",
     "failures": "Failures",
 }
@@ -41,6 +45,7 @@ class Picture:
 def page(
     study: Study,
     numbers: Numbers,
+    race: Race | None,
     shown: Mapping[str, Sequence[Table]],
     pictures: Sequence[Picture],
     command: str,
@@ -55,10 +60,14 @@ def page(
         parts.append(f"## {title}\n")
         if shown[section]:
             parts.append(f"These tables as {', '.join(links)}.\n")
+        if section == "race" and race is not None:
+            parts += _race(race)
         parts += [_picture(picture) for picture in here]
         parts += [markdown_text(table) for table in shown[section]]
         if section == "correlations":
             parts += _comparisons(numbers)
+        if any(table.label.startswith(FACTS) for table in shown[section]):
+            parts.append(f"What predictors tell of themselves: [{FACTS}.csv]({FACTS}.csv).\n")
     return "\n".join(parts)
 
 
@@ -73,6 +82,8 @@ def index(studies: Sequence[Study], command: str) -> str:
 
 def _counts(study: Study) -> str:
     counts = f"{len(study.score_sets):,} tasks with scores, {len(study.searches):,} searches"
+    predictions = sum(len(group.rows) for group in study.predictions)
+    counts += f", {predictions:,} predictions" if predictions else ""
     profiles = len({row["run"] for row in study.profiles})
     told = f", {profiles} profiles" if profiles else ""
     return f"{counts}{told}, {len(study.failed):,} failed runs"
@@ -140,6 +151,29 @@ def _comparisons(numbers: Numbers) -> list[str]:
         ]
         parts.append("")
     return parts
+
+
+def _race(race: Race) -> list[str]:
+    """Where the race's records lie, and what was done with incomplete results."""
+    last = {(r["task"], r["searcher"]): r for r in race.regrets}
+    counted = {
+        name: sum(record[name] for record in last.values())
+        for name in ("seeds", "failed", "missing", "stopped")
+    }
+    named = ", ".join(f"[{name}]({name}.csv)" for name, rows in race.records().items() if rows)
+    belong = sum(counted[name] for name in ("seeds", "failed", "missing"))
+    where = (
+        f"Searchers are compared with `{race.reference}` and others of its family. What every "
+        "searcher reached on every task: race-tasks as [md](race-tasks.md) and "
+        f"[tex](race-tasks.tex). All records: {named}.\n"
+    )
+    incomplete = (
+        f"Of {belong:,} searches that belong to it, {counted['failed']:,} failed (they rank last, "
+        f"and are no part of means) and {counted['missing']:,} were not run (their seed is left "
+        f"out of ranks). {counted['stopped']:,} gave back a part of their budget, and keep their "
+        "last regret.\n"
+    )
+    return [where, incomplete]
 
 
 def _beyond_parameters(numbers: Numbers) -> list[str]:

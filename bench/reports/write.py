@@ -12,9 +12,10 @@ report removes what it no longer writes, and nothing that somebody else put ther
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from bench.base import Record
@@ -22,6 +23,7 @@ from bench.reports import tables
 from bench.reports._written import replace_files
 from bench.reports.figures.heatmap import heatmaps
 from bench.reports.figures.noise import noise_figure
+from bench.reports.figures.predictions import prediction_figures
 from bench.reports.figures.roofline import rooflines
 from bench.reports.figures.scatter import scatter
 from bench.reports.figures.search import search_curves
@@ -29,7 +31,16 @@ from bench.reports.figures.top import top_curves
 from bench.reports.load import Study, load_studies
 from bench.reports.numbers import Numbers, measure
 from bench.reports.page import Picture, index, page
+from bench.reports.predictions import (
+    FACTS,
+    PredictionNumbers,
+    measure_predictions,
+    prediction_tables,
+)
 from bench.reports.profiles import profile_tables
+from bench.reports.race import Race, measure_race
+from bench.reports.race_figures import race_figures
+from bench.reports.race_tables import short_tables, task_tables
 from bench.reports.style import as_bytes, paper_style
 
 SEED = 0
@@ -61,28 +72,33 @@ def write_reports(
     """
     written = []
     for name, group in groupby(list(load_studies(results)), key=lambda study: study.name):
-        files = dict(_study_files(list(group), resamples, workers, command))
+        files = dict(_study_files(results, list(group), resamples, workers, command))
         written += replace_files(reports / name, files)
     return written
 
 
 def _study_files(
-    studies: Sequence[Study], resamples: int, workers: int, command: str
+    results: Path, studies: Sequence[Study], resamples: int, workers: int, command: str
 ) -> Iterator[tuple[str, bytes]]:
     """The files of one study at several commits: names relative to its folder, and contents."""
     yield "README.md", index(studies, command).encode()
     for study in studies:
-        for name, content in _files(study, resamples, workers, command):
+        for name, content in _files(results, study, resamples, workers, command):
             yield f"{study.commit}/{name}", content
 
 
-def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator[tuple[str, bytes]]:
+def _files(
+    results: Path, study: Study, resamples: int, workers: int, command: str
+) -> Iterator[tuple[str, bytes]]:
     """The files of one report: names relative to its folder, and contents."""
     numbers = measure(study, seed=SEED, resamples=resamples, workers=workers)
+    predicted = measure_predictions(study, seed=SEED, resamples=resamples, workers=workers)
+    race = measure_race(study, results, rng=np.random.default_rng(SEED), resamples=resamples)
     pictures = []
     images = {}
     with paper_style():
-        for picture, figure in figures_of(study, numbers):
+        drawn = chain(figures_of(study, numbers), _of_predictions(predicted), _of_race(study, race))
+        for picture, figure in drawn:
             pictures.append(picture)
             images[picture.png] = as_bytes(figure, "png")
             images[picture.pdf] = as_bytes(figure, "pdf")
@@ -90,10 +106,13 @@ def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator
     shown = {
         "correlations": tables.correlation_tables(numbers.correlations, numbers.leads),
         "searches": tables.search_tables(numbers.searches),
+        "race": [] if race is None else short_tables(race),
+        "predictions": prediction_tables(predicted),
         "profiles": profile_tables(study.profiles),
         "failures": [tables.failure_table(numbers.failures)] if numbers.failures else [],
     }
-    for name, parts in shown.items():
+    long = {"race-tasks": [] if race is None else task_tables(race)}
+    for name, parts in (shown | long).items():
         if parts:
             yield f"{name}.md", "\n".join(map(tables.markdown_text, parts)).encode()
             yield f"{name}.tex", "\n".join(map(tables.latex_text, parts)).encode()
@@ -105,12 +124,15 @@ def _files(study: Study, resamples: int, workers: int, command: str) -> Iterator
         "seeds": numbers.seeds,
         "profiles": _same_fields(study.profiles),
         "searches": numbers.searches,
+        "predictions": predicted.scores,
+        FACTS: predicted.facts,
         "failures": numbers.failures,
     }
+    records |= {} if race is None else race.records()
     for name, rows in records.items():
         if rows:
             yield f"{name}.csv", tables.csv_text(rows).encode()
-    yield "README.md", page(study, numbers, shown, pictures, command).encode()
+    yield "README.md", page(study, numbers, race, shown, pictures, command).encode()
 
 
 def _same_fields(rows: Sequence[Record]) -> list[Record]:
@@ -140,6 +162,24 @@ def figures_of(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, Figure
         metric = _shared_metric(study, {line.task for line in lines})
         for number, figure in enumerate(search_curves(lines, metric), start=1):
             yield Picture(f"search-{unit}-{number}", "searches", caption), figure
+
+
+def _of_predictions(predicted: PredictionNumbers) -> Iterator[tuple[Picture, Figure]]:
+    """The figures of what was predicted, on architectures that the predictor did not read."""
+    caption = (
+        "Kendall’s τ with accuracy of predicted scores (filled, with the 95 % interval of the mean "
+        "over seeds) beside that of the recorded score of the same name (open circle), both on "
+        "architectures that the predictor did not read."
+    )
+    for number, figure in enumerate(prediction_figures(predicted.scores), start=1):
+        yield Picture(f"predictions-{number}", "predictions", caption), figure
+
+
+def _of_race(study: Study, race: Race | None) -> Iterator[tuple[Picture, Figure]]:
+    """The figures of a race, if the study is one."""
+    if race is not None:
+        metric = _shared_metric(study, {record["task"] for record in race.regrets})
+        yield from race_figures(race, metric)
 
 
 def _shared_metric(study: Study, tasks: set[str]) -> str | None:

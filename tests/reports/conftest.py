@@ -103,6 +103,38 @@ class Results:
             facts |= {"test": test, "test_regret": None if test is None else 95.0 - test + seed}
             self.append(**(facts | attached))
 
+    def add_predictions(
+        self,
+        task: str,
+        predictor: str,
+        scores: Mapping[str, Floats],
+        *,
+        archs: Sequence[str],
+        scored: int = 0,
+        queried: int = 0,
+        budget: str = "queries=0",
+        facts: Sequence[Mapping[str, float]] | None = None,
+        first_seed: int = 0,
+        **fields: Any,
+    ) -> None:
+        """Predictions of `s` seeds, `s x n` values by name; the first architectures were read."""
+        seeds, n = next(iter(scores.values())).shape
+        run = f"predict/{task}/{predictor}/{budget}/seeds={first_seed}-{first_seed + seeds - 1}"
+        at = np.tile(np.arange(n), seeds)
+        columns = {
+            "seed": np.repeat(np.arange(first_seed, first_seed + seeds), n),
+            "arch": pa.array([archs[i] for i in at]).dictionary_encode(),
+            "scored": at < scored,
+            "queried": at < queried,
+        } | {f"score:{name}": values.ravel() for name, values in scores.items()}
+        attached = self.attach(f"predictions/{run.replace('/', '_')}.parquet", columns)
+        for part in range(seeds):
+            row: Record = {"kind": "predict", "task": task, "run": run, "predictor": predictor}
+            row |= {"budget": budget, "seed": first_seed + part, "part": part, "parts": seeds}
+            row |= {"queries": queried, "seconds": 10.0 * scored, "scored": scored, "n": n}
+            row |= {"predicted": list(scores), "facts": dict(facts[part]) if facts else {}}
+            self.append(**(row | attached | fields))
+
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:

@@ -41,6 +41,7 @@ def test_reports_come_back_byte_for_byte(study: Results, reports: Path) -> None:
     assert b"](abc123/README.md): 2 tasks with scores, 8 searches, 2 failed" in first["README.md"]
     wanted = {"heatmap-1", "top-k-1", "noise", "search-queries-1"}
     wanted |= {"scatter-nasbench201-suite-cifar10", "scatter-nasbench201-cifar10-valid"}
+    wanted |= {f"race-all-{name}" for name in ("ranks", "iqm-1", "mean-1", "profile")}
     figures = {Path(name).stem for name in first if name.startswith("abc123/figures/")}
     assert figures == wanted
     page = first["abc123/README.md"].decode()
