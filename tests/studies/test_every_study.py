@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bench.runs import members
-from bench.runs.row import SearchRun, file_name
+from bench.runs.row import PredictRun, SearchRun, file_name
+from bench.runs.tasks import task_reader
 from bench.studies import STUDIES
 from bench.studies.study import Study
 
@@ -28,10 +29,12 @@ def test_keys_and_file_names_are_unique(study: Study) -> None:
 @STUDY
 def test_every_member_it_names_exists(study: Study) -> None:
     for task in study.tasks():
-        members.reader(task)
+        task_reader(task)
     for run in study.runs():
         if isinstance(run, SearchRun):
             members.searcher(run.searcher)
+        elif isinstance(run, PredictRun):
+            members.predictor(run.predictor)
         else:
             for proxy in run.proxies:
                 members.proxy(proxy)

@@ -1,0 +1,70 @@
+"""ipl-race: every searcher on every task, by queries and by how many architectures it may score.
+
+Proxies are not free: in a large space they cannot be had of every architecture. So whoever reads
+proxies runs at several numbers of scored architectures, and is compared at equal ones.
+
+IPL's weights of proxies are transferred: found on CIFAR-10 for all other tasks, and on
+ImageNet16-120 for CIFAR-10, so that no task's labels are used on itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.base import Budget
+from bench.runs.row import Run, ScoreRun
+from bench.studies.study import Study, searches
+
+CIFAR10 = "nasbench201/cifar10-valid@nasbench201-suite/cifar10"
+NASBENCH201 = (
+    CIFAR10,
+    "nasbench201/cifar100@nasbench201-suite/cifar10",
+    "nasbench201/ImageNet16-120@nasbench201-suite/ImageNet16-120",
+)
+MICRO = tuple(
+    f"transnasbench101-micro/{dataset}@transnasbench101-suite/class_scene"
+    for dataset in ("class_scene", "class_object", "autoencoder", "normal")
+)
+MACRO = tuple(
+    f"transnasbench101-macro/{dataset}@transnasbench101-macro/{dataset}"
+    for dataset in ("class_scene", "class_object", "autoencoder", "normal")
+)
+TASKS = (*NASBENCH201, *MICRO, *MACRO, "darts/suite")
+"""Each with the accuracy of one dataset, and proxies of every architecture that can be asked."""
+
+SCORED = (50, 200, 1000)
+ELSEWHERE = "nasbench201-suite/ImageNet16-120"
+COMMON = "proxies=jacov+nwot+params+flops"
+"""For rank-average: its own four are not recorded everywhere."""
+CHEAP = ("random", "local-search", "regularised-evolution", "optuna-tpe")
+DEAR = ("bananas", "npenas", "predictor,features=graph")
+READING = ("gaussian-process", "predictor")
+"""Rivals that read all proxies that a task records."""
+BUDGET = Budget(queries=200)
+
+
+def ipl(task: str, options: str = "") -> str:
+    """IPL on a task, with weights found on another."""
+    where = f",found_on={ELSEWHERE}" if task == CIFAR10 else ""
+    return f"ipl{options}{where}"
+
+
+def runs() -> Iterator[Run]:
+    """Correlations for reference; IPL first, so that the others are compared with it."""
+    for task in TASKS:
+        yield ScoreRun(task)
+    for task in TASKS:
+        for scored in SCORED:
+            option = f",scored={scored}"
+            reading = [f"{name}{option}" for name in READING]
+            yield from searches([task], [ipl(task, option)], BUDGET, seeds=20, block=5)
+            ranked = [f"rank-average,{COMMON}{option}"]
+            yield from searches([task], ranked, BUDGET, seeds=100, block=50)
+            yield from searches([task], reading, BUDGET, seeds=20, block=5)
+        yield from searches([task], [f"rank-average,{COMMON}"], BUDGET, seeds=100, block=50)
+        yield from searches([task], READING, BUDGET, seeds=20, block=5)
+        yield from searches([task], CHEAP, BUDGET, seeds=100, block=50)
+        yield from searches([task], DEAR, BUDGET, seeds=20, block=5)
+
+
+IPL_RACE = Study("ipl-race", "IPL and its rivals at equal queries and equal scores read", runs)
