@@ -2,8 +2,8 @@
 
 Follows the published description (UP-NAS, Huang et al., CVPR 2024 workshops: layers of Linear,
 batch norm and ReLU, then one linear layer to all proxies, squared error). Deviations:
-1. Layer norm takes the place of batch norm: a few hundred architectures are trained on in batches
-   of 64, and a candidate is judged by itself.
+1. Layer norm takes the place of batch norm: a few hundred architectures are trained on, and a
+   candidate is judged by itself. SiLU takes the place of ReLU, whose kinks an ascent would feel.
 2. A proxy that failed on an architecture is masked out of the loss.
 3. Several members, each of its own initial weights and batches, are averaged.
 4. The encoder is frozen: the latent that is decoded is the latent that is scored.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar
 
 from bench.base import OptionError
+from ipl.transforms import KINDS
+from ipl.weights import MODES, OBJECTIVES
 
 REGIMES = ("few-query", "zero-query")
+SEARCHES = ("ascent", "evolution", "random", "pool")
 _Member = TypeVar("_Member", bound=Callable[..., Any])
 
 
@@ -74,8 +77,11 @@ class Options:
 
     def __post_init__(self) -> None:
         """Raise OptionError for what makes no sense by itself."""
-        if self.regime not in REGIMES:
-            raise OptionError(f"expected regime among {', '.join(REGIMES)}, got {self.regime!r}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise OptionError(
+                    f"expected {name} among {', '.join(known)}, got {getattr(self, name)!r}"
+                )
         for name in ("scored", "width", "depth", "members", "restarts", "initial", "batch"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
@@ -96,6 +102,15 @@ class Options:
         """How the proxy learner is built."""
         widths = tuple(max(self.width >> layer, 8) for layer in range(self.depth))
         return Settings(widths=widths, members=self.members)
+
+
+_CHOICES: Mapping[str, Collection[str]] = {
+    "regime": REGIMES,
+    "weights": MODES,
+    "objective": OBJECTIVES,
+    "transform": KINDS,
+    "search": SEARCHES,
+}
 
 
 def takes_options(member: _Member) -> _Member:

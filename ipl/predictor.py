@@ -14,11 +14,10 @@ from ipl.options import Options
 from ipl.proxies import Study
 from ipl.quality import quality
 from ipl.transforms import fitted
-from ipl.weights import found, of_mode, unify, weights
+from ipl.weights import MODES, found, of_mode, unify, weights
 
 HELD_OUT = 1_000
 FACTS = ("reconstruction", "validity", "validity_standard", "uniqueness", "novelty")
-MODES = ("equal", "equal-without-grasp", "published", "selected", "transferred")
 
 
 def predict(
@@ -58,7 +57,7 @@ def predict(
     modes = {
         mode: weights(mode, names, chosen.found_on)
         for mode in MODES
-        if set(names) & set(of_mode(mode, names, chosen.found_on))
+        if mode != "found" and set(names) & set(of_mode(mode, names, chosen.found_on))
     }
     facts = _facts(problem, shared(problem, auxiliary=chosen.auxiliary), rng) if learned else {}
     if chosen.labels:
@@ -80,8 +79,10 @@ def _facts(problem: Problem, latents: Latents, rng: np.random.Generator) -> dict
     """What the autoencoder is worth, on up to 1,000 of the pool that it was not trained on."""
     autoencoder = latents.autoencoder
     unseen = [arch for arch in problem.pool or () if arch not in autoencoder.trained_on]
+    # Drawn, as the first of a pool are alike.
+    held_out = [unseen[place] for place in rng.permutation(len(unseen))[:HELD_OUT].tolist()]
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-    found = quality(autoencoder, problem.space, unseen[:HELD_OUT], generator)
+    found = quality(autoencoder, held_out, generator)
     # Not its seconds: the same seed gives the same facts.
     return {name: found[name] for name in FACTS if np.isfinite(found[name])}
 

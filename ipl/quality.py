@@ -8,13 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from bench.base import Arch, Floats, OptionError, Space
+from bench.base import Arch, Floats, OptionError
 from ipl.autoencoder import Autoencoder
 
 
 def quality(
     autoencoder: Autoencoder,
-    space: Space,
     held_out: Sequence[Arch],
     generator: torch.Generator,
     *,
@@ -24,7 +23,6 @@ def quality(
 
     Args:
         autoencoder: What is measured.
-        space: Whose `check` says what is valid.
         held_out: Architectures to reconstruct; those it was trained on are left out.
         generator: Draws the latents.
         samples: How many latents are drawn of either prior.
@@ -42,9 +40,9 @@ def quality(
     unseen = [arch for arch in held_out if arch not in autoencoder.trained_on]
     back = autoencoder.decode(autoencoder.encode(unseen))
     same = sum(arch == other for arch, other in zip(unseen, back, strict=True))
-    fitted = _valid(space, autoencoder.decode(autoencoder.sample(generator, samples)))
+    fitted = _valid(autoencoder.decode(autoencoder.sample(generator, samples)))
     normal = torch.randn((samples, autoencoder.latent), generator=generator)
-    standard = _valid(space, autoencoder.decode(normal))
+    standard = _valid(autoencoder.decode(normal))
     different = set(fitted)
     return {
         "reconstruction": _share(same, len(unseen)),
@@ -125,12 +123,9 @@ def _steps(stops: Floats) -> tuple[float, float]:
     return float(np.abs(np.diff(stops)).mean()), float(pairs)
 
 
-def _valid(space: Space, decoded: Sequence[Arch | None]) -> list[Arch]:
-    """The architectures among what was decoded; `space.check` raises if one is not its own."""
-    archs = [arch for arch in decoded if arch is not None]
-    for arch in archs:
-        space.check(arch)
-    return archs
+def _valid(decoded: Sequence[Arch | None]) -> list[Arch]:
+    """The architectures among what was decoded; the space has accepted each, or it were None."""
+    return [arch for arch in decoded if arch is not None]
 
 
 def _share(part: float, whole: float) -> float:

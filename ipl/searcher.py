@@ -56,12 +56,16 @@ class IPL:
             )
         self._rng = rng
         chosen = self._options
+        ascent = Ascent(chosen.steps, chosen.rate, chosen.penalty)
+        if chosen.weights != "found" and problem.proxies:
+            # Told now, not once the autoencoder is trained.
+            weights(chosen.weights, problem.proxies, chosen.found_on)
         latents = shared(problem, auxiliary=chosen.auxiliary)
         self._where = Landscape(
             problem,
             latents,
             Candidates(problem, latents.autoencoder),
-            Ascent(chosen.steps, chosen.rate, chosen.penalty),
+            ascent,
             chosen.restarts,
             chosen.polish,
         )
@@ -156,7 +160,7 @@ class Unified:
         focused = options.scored - uniform
         first = list(dict.fromkeys([*labelled, *where.draw(rng, uniform)]))[:uniform]
         knowledge = study.of(first, rng)
-        unified = cls._weighted(where, options, knowledge, labelled, rng)
+        unified = cls._weighted(where, options, knowledge, len(first), labelled, rng)
         if focused:
             best = candidates(options.search, where, unified, [], rng)
             scored = set(knowledge.archs)
@@ -167,7 +171,7 @@ class Unified:
                 archs += fresh[: focused - len(archs)]
             if archs:
                 knowledge = study.of(archs, rng, knowledge)
-                unified = cls._weighted(where, options, knowledge, labelled, rng)
+                unified = cls._weighted(where, options, knowledge, len(first), labelled, rng)
         return unified
 
     @classmethod
@@ -176,9 +180,11 @@ class Unified:
         where: Landscape,
         options: Options,
         knowledge: Knowledge,
+        uniform: int,
         labelled: dict[Arch, float],
         rng: np.random.Generator,
     ) -> Unified:
+        """Weigh what is known, of which the first `uniform` were drawn uniformly."""
         if options.weights == "found":
             scored = dict(zip(knowledge.archs, knowledge.scores, strict=True))
             scores = np.stack([scored[arch] for arch in labelled])
@@ -192,10 +198,8 @@ class Unified:
             )
         else:
             found_weights = weights(options.weights, knowledge.names, options.found_on)
-        uniform = max(len(knowledge.archs) - int(options.focus * options.scored), 1)
-        drawn = list(knowledge.archs[:uniform])
         with torch.no_grad():
-            predicted = knowledge.predicted(where.latents.of(drawn))
+            predicted = knowledge.predicted(where.latents.of(knowledge.archs[:uniform]))
         spread = predicted.std(0, correction=0).clamp_min(1e-6)
         vector = torch.from_numpy(found_weights).float().to(predicted)
         summed = predicted @ vector

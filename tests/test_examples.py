@@ -48,11 +48,11 @@ def test_links_lead_somewhere(document: str) -> None:
             assert (ROOT / target).exists(), target
 
 
-def test_there_are_examples_of_a_proxy_a_searcher_and_a_table() -> None:
+def test_there_is_an_example_of_every_kind_of_member() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     names = [name for name, _ in FILE.findall(text)]
     assert names == [
         *("my_proxy.py", "my_live_proxy.py", "my_model.py"),
-        *("my_searcher.py", "my_table.csv"),
+        *("my_searcher.py", "my_predictor.py", "my_table.csv"),
     ]
-    assert len(commands("CONTRIBUTING.md")) == 4
+    assert len(commands("CONTRIBUTING.md")) == 5

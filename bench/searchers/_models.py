@@ -23,13 +23,13 @@ SETTLED = 1.25
 """A Gaussian process fits its kernel anew once it has this many times the rows of the last fit."""
 
 
-def library(module: str, what: str) -> Any:
+def library(module: str, what: str, extra: str = "searchers") -> Any:
     """Import a module of an optional library. Raises OptionError where it is not installed."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise OptionError(
-            f"{what} needs {error.name}, which is not installed: pip install 'ipl-bench[searchers]'"
+            f"{what} needs {error.name}, which is not installed: pip install 'ipl-bench[{extra}]'"
         ) from error
 
 

@@ -20,7 +20,7 @@ class OptunaGp:
 
     def __init__(self, problem: Problem, rng: np.random.Generator, *, initial: int = 10) -> None:
         at_least("initial", initial, 1)
-        library("torch", "optuna-gp")
+        library("torch", "optuna-gp", "searchers,ipl")
         library("scipy", "optuna-gp")
         self._study = Study(
             problem,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from toy import ARCHS, TOY
+from toy import ARCHS
 
 from bench.base import Arch, OptionError
 from bench.spaces.nasbench201 import NASBENCH201
@@ -35,7 +35,7 @@ class Digits(Autoencoder):
 
 def test_quality_is_the_shares_written_out() -> None:
     made = Digits(ARCHS[:10], wrong=ARCHS[20])
-    found = quality(made, TOY, ARCHS[:24], torch.Generator().manual_seed(0), samples=4000)
+    found = quality(made, ARCHS[:24], torch.Generator().manual_seed(0), samples=4000)
     assert found["reconstruction"] == 13 / 14  # Ten of the 24 were seen in training.
     assert found["validity"] == 1.0  # 1.0 +- 0.1 rounds to (1, 1, 1), or is five deviations off.
     assert found["uniqueness"] == 1 / 4000
@@ -43,7 +43,7 @@ def test_quality_is_the_shares_written_out() -> None:
     assert found["seconds"] == 2.5
     # A digit of N(0, 1) lies within -0.5 .. 3.5 with probability 0.6912; one cell is refused.
     assert found["validity_standard"] == pytest.approx(0.6912**3 - 0.0095, abs=0.03)
-    seen = quality(Digits([*ARCHS]), TOY, ARCHS, torch.Generator().manual_seed(0))
+    seen = quality(Digits([*ARCHS]), ARCHS, torch.Generator().manual_seed(0))
     assert isnan(seen["reconstruction"])
     assert seen["novelty"] == 0.0
 
@@ -53,7 +53,7 @@ def test_quality_draws_from_its_generator_alone() -> None:
     rng = np.random.default_rng(0)
     held_out = [NASBENCH201.sample(rng) for _ in range(50)]
     found = [
-        quality(made, NASBENCH201, held_out, torch.Generator().manual_seed(seed), samples=99)
+        quality(made, held_out, torch.Generator().manual_seed(seed), samples=99)
         for seed in (0, 0, 1)
     ]
     assert found[0] == found[1] != found[2]

@@ -312,8 +312,11 @@ def test_a_failed_score_is_no_recommendation_whatever_its_weight(task: Task, sig
     for weights in ([0.0, 1.0], [0.0, -1.0]):
         weighed = replace(unified, weights=torch.tensor(weights))
         ranking = weighed.ranking(np.random.default_rng(0))
-        failed = [sum(arch) >= 5 for arch in ranking]
-        assert failed == sorted(failed)
+        # They count as the worst of the others, so they come last together with these.
+        ends = {sum(arch) for arch in ranking if sum(arch) < 5}
+        last = min(ends) if sum(ranking[0]) == max(ends) else max(ends)
+        before = [arch for arch in ranking if sum(arch) < 5 and sum(arch) != last]
+        assert ranking[: len(before)] == before
 
 
 @pytest.mark.parametrize("mode", ["transferred", "published", "selected"])
@@ -402,7 +405,7 @@ def test_the_head_s_inputs_are_standardised_over_the_drawn(task: Task) -> None:
     problem = Oracle(task.answers, Budget(queries=9)).problem()
     searcher = IPL(problem, np.random.default_rng(0), **QUICK | {"scored": 40})
     unified = Unified.learnt(searcher._where, searcher._options, {}, np.random.default_rng(0))
-    drawn = unified.knowledge.archs[:20]
+    drawn = unified.knowledge.archs[:24]
     (proxies, place), score = unified._inputs(shared(problem).of(drawn))
     assert proxies.dtype == place.dtype == score.dtype == torch.float64
     # Divided by the root of their number, four proxies have a variance of one in all.
