@@ -213,6 +213,8 @@ class Prediction:
     scores: Mapping[str, Floats]
     """`n` values by name, larger is better, in the order of `Problem.pool`."""
     facts: Mapping[str, float]
+    map: Floats | None = None
+    """`n x 2`: where to draw each architecture, such as two principal components of a latent."""
 
 
 Predictor: TypeAlias = Callable[..., Prediction]

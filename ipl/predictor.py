@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.base import Arch, DataError, Prediction, Problem
+from bench.base import Arch, DataError, Floats, Prediction, Problem
 from ipl.latents import Latents, shared
 from ipl.options import Options
 from ipl.proxies import Study
 from ipl.quality import quality
+from ipl.threads import one_thread
 from ipl.transforms import fitted
 from ipl.weights import MODES, found, of_mode, unify, weights
 
@@ -20,6 +21,7 @@ HELD_OUT = 1_000
 FACTS = ("reconstruction", "validity", "validity_standard", "uniqueness", "novelty")
 
 
+@one_thread()
 def predict(
     problem: Problem,
     query: Callable[[Arch], float],
@@ -72,7 +74,18 @@ def predict(
         )
         facts |= {f"weight:{n}": float(w) for n, w in zip(names, modes["found"], strict=True)}
     columns |= {f"unified:{mode}": unify(scores, vector) for mode, vector in modes.items()}
-    return Prediction(columns, facts)
+    return Prediction(columns, facts, _map(problem, chosen) if learned else None)
+
+
+def _map(problem: Problem, options: Options) -> Floats:
+    """The `n x 2` first principal components of the pool's latents, each of one sign for good."""
+    latents = shared(problem, auxiliary=options.auxiliary).of(problem.pool or ()).double()
+    centred = latents - latents.mean(0)
+    _, vectors = torch.linalg.eigh(centred.mT @ centred)
+    axes = vectors[:, -2:].flip(1)
+    largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
+    places: Floats = (centred @ (axes * largest.sign())).cpu().numpy()
+    return places
 
 
 def _facts(problem: Problem, latents: Latents, rng: np.random.Generator) -> dict[str, float]:

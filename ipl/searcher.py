@@ -36,12 +36,14 @@ from ipl.maximise import Landscape, candidates, judged
 from ipl.options import Options
 from ipl.proxies import Knowledge, Study
 from ipl.surrogate import Head, expected_improvement, told
+from ipl.threads import one_thread
 from ipl.weights import found, unify, weights
 
 
 class IPL:
     """The searcher. Its options are those of `Options`."""
 
+    @one_thread()
     def __init__(self, problem: Problem, rng: np.random.Generator, **options: Any) -> None:
         self._options = Options(**options)
         if (self._options.weights == "found") != (self._options.labels > 0):
@@ -53,6 +55,12 @@ class IPL:
             raise OptionError(
                 f"expected labels of at most scored={self._options.scored}, as the labelled are "
                 f"among the scored, got {self._options.labels}"
+            )
+        queries = problem.budget.queries
+        if queries is not None and self._options.labels > queries:
+            raise OptionError(
+                f"expected labels of at most the budget of {queries} queries, as labels are "
+                f"queries, got {self._options.labels}"
             )
         self._rng = rng
         chosen = self._options
@@ -73,6 +81,7 @@ class IPL:
         self._believing = False
         self._plan = self._planned()
 
+    @one_thread()
     def ask(self) -> Arch:
         """Return the next architecture of the plan; stop when nothing is left to ask for."""
         return next(self._plan)

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "ipl": {"base"},
     "networks": {"base", "draws", "spaces"},
     "proxies": {"base", "draws", "kernels"},
-    "training": {"base"},
+    "training": {"base", "draws"},
     "runs": {
         *("base", "draws", "spaces", "networks", "tables", "proxies", "training", "searchers"),
         "predictors",

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.base import Bools, DataError, Floats, Record
+from bench.base import Bools, DataError, Floats, Ints, Record
 from bench.reports.attachments import Attachments, floats
 
 
@@ -27,6 +27,8 @@ class Predicted:
     """`s x n`: whether the predictor read a proxy, or the accuracy, of the architecture."""
     scores: Mapping[str, Floats]
     """`s x n` values by name, NaN for a seed that did not predict it."""
+    map: Floats | None = None
+    """`n x 2`: where to draw each architecture, as the first seed that tells it says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,7 @@ class Predictions:
                 name: np.concatenate([each.scores.get(name, missing) for each in seeds])
                 for name in names
             },
+            map=next((each.map for each in seeds if each.map is not None), None),
         )
 
 
@@ -92,7 +95,16 @@ def _of_seed(folder: Path, row: Record, columns: Mapping[str, Any]) -> Predicted
         archs=tuple(columns["arch"][here].tolist()),
         read=read.astype(bool)[None],
         scores={name: floats(columns[f"score:{name}"][here])[None] for name in names},
+        map=_map(columns, here),
     )
+
+
+def _map(columns: Mapping[str, Any], here: Ints) -> Floats | None:
+    """The `n x 2` map of a seed, None where it has none."""
+    if not {"map:x", "map:y"} <= set(columns):
+        return None
+    places = np.stack([floats(columns[f"map:{axis}"][here]) for axis in "xy"], axis=1)
+    return None if np.isnan(places).any() else places
 
 
 def grouped(rows: Iterable[tuple[Path, Record]]) -> tuple[Predictions, ...]:

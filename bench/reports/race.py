@@ -6,7 +6,8 @@ so far by validation. What happens to incomplete results:
 - A search that gave back the rest of its budget keeps its last regret; `stopped` counts these.
 - A failed search has no regret. It is counted, ranks last in its task and seed, and is no part of
   means and paired differences.
-- A seed that was not run is counted as `missing`; a block of ranks needs every searcher.
+- A seed before a searcher's last that others ran and it did not is counted as `missing`; a block
+  of ranks needs every searcher.
 - A searcher that was not run on every task has no average rank; it is listed with a dash.
 
 Intervals are 95 % percentile bootstraps over seeds, those over tasks stratified: the seeds of each
@@ -181,7 +182,8 @@ def _facts(entry: Entry, place: int, mark: int, seeds: set[int]) -> Record:
         "seconds": _mean(entry.seconds[:, place]),
         "seeds": len(entry.seeds),
         "failed": len(entry.failed),
-        "missing": len(seeds - run),
+        # One that was given fewer seeds than another misses none of them.
+        "missing": len({seed for seed in seeds if seed < max(run, default=0)} - run),
         "stopped": int((entry.queries < mark).sum()),
     }
 

@@ -51,7 +51,8 @@ def group_searchers(entries: Sequence[Entry], reference: str) -> list[Group]:
 
     A searcher without that option joins `all`, and every number that it never scored more than:
     random search and the like, which score nothing, race in every group. `all` is left out where
-    it would hold only those. A group of one is no race.
+    it would hold only those; the reference, if it always has a number, joins it with its largest.
+    A group of one is no race.
     """
     names = list(dict.fromkeys(entry.searcher for entry in entries))
     options = {name: parse_family(name)[1] for name in names}
@@ -69,11 +70,23 @@ def group_searchers(entries: Sequence[Entry], reference: str) -> list[Group]:
     if not numbers or any(read[name] > 0 for name in rest):
         found.append((ALL, rest))
     family = parse_family(reference)[0]
+    most = max(
+        (n for n in names if _is_numbered(n, family, options)),
+        key=lambda name: read[name],
+        default=None,
+    )
+    if found and found[-1][0] == ALL and most and _member(rest, reference, family) is None:
+        # The others may score all: the reference meets them with the most that it ever does.
+        found[-1] = (ALL, [most, *rest])
     return [
         Group(label, tuple(members), _member(members, reference, family))
         for label, members in found
         if len(members) > 1
     ]
+
+
+def _is_numbered(name: str, family: str, options: Mapping[str, str | None]) -> bool:
+    return parse_family(name)[0] == family and (options[name] or "").isdigit()
 
 
 def _member(members: Sequence[str], reference: str, family: str) -> str | None:

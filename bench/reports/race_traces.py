@@ -9,7 +9,8 @@ Shapes: `n` seeds, `t` queries, `b` marks (the numbers of queries that are repor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,21 +90,35 @@ def common_name(searcher: str) -> str:
     return ",".join(each for each in options if each.partition("=")[0] != _PER_TASK)
 
 
+def _names(searches: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What every searcher is called: by its common name, unless two on one task share that."""
+    there = set(searches)
+    sharing = Counter((task, common_name(searcher)) for task, searcher in there)
+    several = {name for (_, name), count in sharing.items() if count > 1}
+    return {
+        searcher: searcher if common_name(searcher) in several else common_name(searcher)
+        for _, searcher in there
+    }
+
+
 def read_entries(results: Path, study: Study, marks: Sequence[int] = MARKS) -> list[Entry]:
     """Read the searches of a study that have a budget in queries, by task and order of rows.
 
     Of several rows of one task, searcher, budget and seed, the last counts. Marks above the
     largest budget are left out; if that leaves none, the largest budget is the only one.
     """
-    last: dict[tuple[str, str, int, int], tuple[Path, Record]] = {}
+    found: list[tuple[Path, Record, int]] = []
     for path in sorted((results / study.name).glob(f"*/{ROWS}")):
         for row in read_rows(path):
             if row["commit"] == study.commit and row["kind"] == "search":
                 unit, amount = parse_budget(str(row["budget"]))
                 if unit == "queries":
-                    name = common_name(str(row["searcher"]))
-                    key = (str(row["task"]), name, int(amount), int(row["seed"]))
-                    last[key] = (path.parent, row)
+                    found.append((path.parent, row, int(amount)))
+    names = _names((str(row["task"]), str(row["searcher"])) for _, row, _ in found)
+    last: dict[tuple[str, str, int, int], tuple[Path, Record]] = {}
+    for folder, row, amount in found:
+        key = (str(row["task"]), names[str(row["searcher"])], amount, int(row["seed"]))
+        last[key] = (folder, row)
     largest: dict[tuple[str, str], int] = {}
     for task, searcher, budget, _ in last:
         largest[task, searcher] = max(budget, largest.get((task, searcher), 0))

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from bench.base import Record
 from bench.reports import tables
 from bench.reports._written import replace_files
+from bench.reports.figures.embedding import embedding
 from bench.reports.figures.heatmap import heatmaps
 from bench.reports.figures.noise import noise_figure
 from bench.reports.figures.predictions import prediction_figures
@@ -34,6 +35,7 @@ from bench.reports.page import Picture, index, page
 from bench.reports.predictions import (
     FACTS,
     PredictionNumbers,
+    measure_maps,
     measure_predictions,
     prediction_tables,
 )
@@ -97,7 +99,12 @@ def _files(
     pictures = []
     images = {}
     with paper_style():
-        drawn = chain(figures_of(study, numbers), _of_predictions(predicted), _of_race(study, race))
+        drawn = chain(
+            figures_of(study, numbers),
+            _of_predictions(predicted),
+            _of_maps(study),
+            _of_race(study, race),
+        )
         for picture, figure in drawn:
             pictures.append(picture)
             images[picture.png] = as_bytes(figure, "png")
@@ -173,6 +180,17 @@ def _of_predictions(predicted: PredictionNumbers) -> Iterator[tuple[Picture, Fig
     )
     for number, figure in enumerate(prediction_figures(predicted.scores), start=1):
         yield Picture(f"predictions-{number}", "predictions", caption), figure
+
+
+def _of_maps(study: Study) -> Iterator[tuple[Picture, Figure]]:
+    """The figures of the maps that predictors draw."""
+    for number, shown in enumerate(measure_maps(study), start=1):
+        caption = (
+            f"Where the latent of {shown.predictor} puts the {len(shown.values):,} architectures "
+            f"of {shown.task} (first seed): coloured by {shown.split} accuracy, and by the "
+            f"predicted score that ranks most like it, {shown.score}."
+        )
+        yield Picture(f"map-{number}", "predictions", caption), embedding(shown)
 
 
 def _of_race(study: Study, race: Race | None) -> Iterator[tuple[Picture, Figure]]:

@@ -110,13 +110,23 @@ def _fault(found: object, n: int) -> str | None:
     for name, value in found.facts.items():
         if not np.isfinite(float(value)):
             return f"expected a finite number as the fact {name}, got {value}"
-    return None
+    return None if found.map is None else _fault_of_map(found.map, n)
+
+
+def _fault_of_map(given: Floats, n: int) -> str | None:
+    places = np.asarray(given, dtype=np.float64)
+    if places.shape == (n, 2) and np.isfinite(places).all():
+        return None
+    return f"expected a map of {n} x 2 finite places, got shape {places.shape}"
 
 
 def _copied(found: Prediction) -> Prediction:
     """The same in arrays and numbers of our own."""
     scores = {str(name): np.array(each, dtype=np.float64) for name, each in found.scores.items()}
-    return Prediction(scores, {str(name): float(value) for name, value in found.facts.items()})
+    facts = {str(name): float(value) for name, value in found.facts.items()}
+    return Prediction(
+        scores, facts, None if found.map is None else np.array(found.map, dtype=np.float64)
+    )
 
 
 def told(task: Task, run: PredictRun, done: Predicted) -> Record:
@@ -147,7 +157,8 @@ def predictions(task: Task, done: Sequence[Predicted]) -> pa.Table:
     """What some seeds predicted, a row for every seed and architecture of the pool.
 
     Columns: `seed`, `arch`, whether its proxies were read (`scored`) and its accuracy (`queried`),
-    and `score:NAME` for every predicted score, NaN for a seed that did not predict it.
+    and `score:NAME` for every predicted score, NaN for a seed that did not predict it; and
+    `map:x` and `map:y`, where a seed has a map, NaN for one that has not.
     """
     fine = [(each, each.prediction) for each in done if each.prediction is not None]
     answers = task.answers
@@ -163,6 +174,10 @@ def predictions(task: Task, done: Sequence[Predicted]) -> pa.Table:
     nothing = np.full(len(rows), np.nan)
     for name in dict.fromkeys(name for _, each in fine for name in each.scores):
         columns[f"score:{name}"] = _joined([each.scores.get(name, nothing) for _, each in fine])
+    if any(each.map is not None for _, each in fine):
+        for axis, name in enumerate("xy"):
+            maps = [nothing if each.map is None else each.map[:, axis] for _, each in fine]
+            columns[f"map:{name}"] = _joined(maps)
     return pa.table(columns)
 
 

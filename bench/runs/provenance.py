@@ -13,7 +13,7 @@ from pathlib import Path
 import bench
 from bench.base import Record
 
-_PACKAGES = ("numpy", "pyarrow", "torch")
+_PACKAGES = ("numpy", "pyarrow", "torch", "scikit-learn", "scipy", "optuna")
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from bench.base import Arch, Floats, OptionError, Problem
+from bench.base import Arch, DataError, Floats, OptionError, Problem
 from bench.searchers._warm import at_least, drawn
 
 PROXIES = "proxies"
@@ -94,6 +94,11 @@ class Inputs:
         archs = scored_archs(self._problem, rng, scored)
         scores = self._problem.scores(archs, names)
         known = np.flatnonzero(~np.isnan(scores).all(axis=1)).tolist()
+        if not known:
+            raise DataError(
+                f"expected a defined score of {', '.join(names)} of at least one of the "
+                f"{len(archs):,} architectures read, got none"
+            )
         self._width = len(names)
         rows = zip(known, ranks(scores[known]), strict=True)
         self._ranks = {archs[i]: row for i, row in rows}

@@ -12,20 +12,22 @@ from collections.abc import Iterator
 
 from bench.base import Budget
 from bench.runs.row import Run, ScoreRun
-from bench.studies.ipl_race import MICRO, NASBENCH201, ipl
+from bench.studies.ipl_race import MICRO, NASBENCH201, SUITE, ipl
 from bench.studies.study import Study, predictions, searches
 
-PREDICTED = ("nasbench201-suite/cifar10", "nasbench201-suite/ImageNet16-120", "darts/suite")
-SIZES = tuple(f"ipl,scored={scored}" for scored in (50, 200, 1000, 4722))
+PREDICTED = (SUITE, "nasbench201-suite/ImageNet16-120", "darts/suite")
+SIZES = tuple(f",scored={scored}" for scored in (50, 200, 1000, 4722))
 """The last is half of NAS-Bench-201's different cells, what the published learner was given."""
 ABLATED = (
-    *(f"ipl,transform={kind}" for kind in ("raw", "min-max", "z-score", "signed-log")),
-    *(f"ipl,depth={depth}" for depth in (1, 3)),
-    "ipl,auxiliary=false",
+    *(f",transform={kind}" for kind in ("raw", "min-max", "z-score", "signed-log")),
+    *(f",depth={depth}" for depth in (1, 3)),
+    ",auxiliary=false",
 )
 WEIGHTS = ("equal", "equal-without-grasp", "published", "selected", "transferred")
 SEARCHES = ("evolution", "random")
 """In place of gradient ascent."""
+FOUND_HERE = "ipl,weights=found,labels=20"
+"""No weights transferred: found on this task, and paid for."""
 SEARCHED = (*NASBENCH201, MICRO[0], "darts/suite")
 
 
@@ -33,11 +35,14 @@ def runs() -> Iterator[Run]:
     """Predictions first, then searches without and with queries."""
     for task in PREDICTED:
         yield ScoreRun(task)
-    yield from predictions(PREDICTED, ["ipl", "forest", "ipl,learned=false"], seeds=5, block=5)
-    yield from predictions(PREDICTED[:1], (*SIZES, *ABLATED), seeds=5, block=5)
+    for task in PREDICTED:
+        predictors = [ipl(task), "forest", ipl(task, ",learned=false")]
+        yield from predictions([task], predictors, seeds=5, block=5)
+    varied = [ipl(SUITE, options) for options in (*SIZES, *ABLATED)]
+    yield from predictions([SUITE], varied, seeds=5, block=5)
     for labelled in PREDICTED:
         for found in ("ranks", "tau"):
-            predictor = f"ipl,learned=false,labels=300,objective={found}"
+            predictor = ipl(labelled, f",learned=false,labels=300,objective={found}")
             yield from predictions([labelled], [predictor], 5, 5, Budget(queries=300))
     for task in SEARCHED:
         without = [
@@ -47,7 +52,7 @@ def runs() -> Iterator[Run]:
             for mode in WEIGHTS
         ]
         yield from searches([task], without, Budget(queries=25), seeds=20, block=5)
-        ways = [ipl(task), *(ipl(task, f",search={way}") for way in SEARCHES)]
+        ways = [ipl(task), *(ipl(task, f",search={way}") for way in SEARCHES), FOUND_HERE]
         yield from searches([task], ways, Budget(queries=50), seeds=20, block=5)
 
 

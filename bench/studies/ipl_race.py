@@ -4,7 +4,10 @@ Proxies are not free: in a large space they cannot be had of every architecture.
 proxies runs at several numbers of scored architectures, and is compared at equal ones.
 
 IPL's weights of proxies are transferred: found on CIFAR-10 for all other tasks, and on
-ImageNet16-120 for CIFAR-10, so that no task's labels are used on itself.
+ImageNet16-120 for CIFAR-10, so that no task's labels are used on itself. They are labels all the
+same, 1,000 of them, on NAS-Bench-201 even of the same cells; no rival has any. So IPL also runs
+without them (`weights=equal`), and what they are worth by themselves runs too: the unified score's
+ranking, which learns from no answer (`regime=zero-query`).
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ from bench.base import Budget
 from bench.runs.row import Run, ScoreRun
 from bench.studies.study import Study, searches
 
-CIFAR10 = "nasbench201/cifar10-valid@nasbench201-suite/cifar10"
+SUITE = "nasbench201-suite/cifar10"
+"""Where weights are found for all other tasks."""
+CIFAR10 = f"nasbench201/cifar10-valid@{SUITE}"
 NASBENCH201 = (
     CIFAR10,
     "nasbench201/cifar100@nasbench201-suite/cifar10",
@@ -37,15 +42,18 @@ ELSEWHERE = "nasbench201-suite/ImageNet16-120"
 COMMON = "proxies=jacov+nwot+params+flops"
 """For rank-average: its own four are not recorded everywhere."""
 CHEAP = ("random", "local-search", "regularised-evolution", "optuna-tpe")
-DEAR = ("bananas", "npenas", "predictor,features=graph")
-READING = ("gaussian-process", "predictor")
-"""Rivals that read all proxies that a task records."""
+DEAR = ("bananas", "npenas", "predictor,features=graph", "gaussian-process,features=graph")
+"""Rivals that read no proxy, and may ask for any architecture."""
+READING = ("gaussian-process", "predictor", "bananas,features=paths+proxies")
+"""Rivals that read all proxies that a task records; the first asks among the scored alone."""
+VARIANTS = ("", ",weights=equal", ",regime=zero-query")
+"""Of IPL."""
 BUDGET = Budget(queries=200)
 
 
 def ipl(task: str, options: str = "") -> str:
     """IPL on a task, with weights found on another."""
-    where = f",found_on={ELSEWHERE}" if task == CIFAR10 else ""
+    where = f",found_on={ELSEWHERE}" if task in (CIFAR10, SUITE) else ""
     return f"ipl{options}{where}"
 
 
@@ -57,7 +65,8 @@ def runs() -> Iterator[Run]:
         for scored in SCORED:
             option = f",scored={scored}"
             reading = [f"{name}{option}" for name in READING]
-            yield from searches([task], [ipl(task, option)], BUDGET, seeds=20, block=5)
+            variants = [ipl(task, f"{variant}{option}") for variant in VARIANTS]
+            yield from searches([task], variants, BUDGET, seeds=20, block=5)
             ranked = [f"rank-average,{COMMON}{option}"]
             yield from searches([task], ranked, BUDGET, seeds=100, block=50)
             yield from searches([task], reading, BUDGET, seeds=20, block=5)

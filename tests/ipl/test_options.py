@@ -9,13 +9,18 @@ import pytest
 
 from bench.base import OptionError
 from bench.runs import members
-from ipl.options import Options, Settings, takes_options
+from ipl.maximise import WAYS
+from ipl.options import SEARCHES, Options, Settings, takes_options
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
         ({"regime": "no-query"}, "regime among few-query, zero-query, got 'no-query'"),
+        ({"weights": "best"}, "weights among equal, .*, got 'best'"),
+        ({"objective": "rho"}, "objective among ranks, tau, got 'rho'"),
+        ({"transform": "log"}, "transform among raw, .*, got 'log'"),
+        ({"search": "climb"}, "search among ascent, evolution, random, pool, got 'climb'"),
         ({"scored": 0}, "scored to be a whole number above 0, got 0"),
         ({"scored": 2.5}, "scored to be a whole number above 0, got 2.5"),
         ({"width": -1}, "width to be"),
@@ -37,6 +42,10 @@ from ipl.options import Options, Settings, takes_options
 def test_what_makes_no_sense_is_refused(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(OptionError, match=f"^expected {says}"):
         Options(**wrong)  # type: ignore[arg-type]
+
+
+def test_every_way_to_search_is_an_option() -> None:
+    assert tuple(WAYS) == SEARCHES
 
 
 def test_edges_are_taken() -> None:

@@ -215,7 +215,7 @@ def test_learned_is_true_or_false(text: str) -> None:
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ({"transform": "log"}, "expected a transform among"),
+        ({"transform": "log"}, "expected transform among"),
         ({"found_on": "mnist"}, "expected weights found on one of"),
         ({"labels": 1}, "expected labels to be 0, or at least 2"),
         ({"objective": "rho", "labels": 5}, "expected objective among"),

@@ -383,15 +383,30 @@ def test_very_few_scored_are_enough_to_go_on(task: Task, scored: int) -> None:
         ({"weights": "best"}, "expected weights among"),
         ({"found_on": "mnist", "weights": "transferred"}, "expected weights found on one of"),
         ({"search": "climb"}, "expected search among"),
-        ({"transform": "log"}, "expected a transform among"),
+        ({"transform": "log"}, "expected transform among"),
         ({"steps": 0}, "expected steps and keep"),
         ({"rate": 0.0}, "expected a finite rate above 0"),
         ({"objective": "rho"} | FOUND, "expected objective among"),
         ({"regime": "some"}, "expected regime among"),
+        (
+            {"weights": "found", "labels": 1001, "scored": 1001},
+            "labels .* the budget of 1000 .* 1001",
+        ),
     ],
 )
 def test_senseless_options_are_refused(task: Task, how: dict[str, object], says: str) -> None:
     with pytest.raises(OptionError, match=says):
+        Run(task).go(queries=8, **how)
+
+
+@pytest.mark.parametrize(
+    "how", [{"weights": "best"}, {"found_on": "mnist", "weights": "transferred"}, {"rate": 0.0}]
+)
+def test_senseless_options_are_refused_before_anything_is_trained(
+    task: Task, how: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("ipl.searcher.shared")
+    with pytest.raises(OptionError):
         Run(task).go(queries=8, **how)
 
 
@@ -415,3 +430,16 @@ def test_the_head_s_inputs_are_standardised_over_the_drawn(task: Task) -> None:
     assert float(score.std(correction=0)) == pytest.approx(1, abs=1e-4)
     whole = unified._inputs(shared(problem).of(task.answers.pool))[0][1]
     assert float(whole.var(0, correction=0).sum()) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("scored", [100, 150, 10_000])
+def test_a_pool_smaller_than_what_may_be_scored_is_what_the_head_standardises_over(
+    task: Task, scored: int
+) -> None:
+    problem = Oracle(task.answers, Budget(queries=9)).problem()
+    searcher = IPL(problem, np.random.default_rng(0), **QUICK | {"scored": scored})
+    unified = Unified.learnt(searcher._where, searcher._options, {}, np.random.default_rng(0))
+    drawn = unified.knowledge.archs[: min(scored - int(0.4 * scored), 64)]
+    (proxies, _), score = unified._inputs(shared(problem).of(drawn))
+    assert float(proxies.var(0, correction=0).sum()) == pytest.approx(1, abs=1e-4)
+    assert float(score.std(correction=0)) == pytest.approx(1, abs=1e-4)

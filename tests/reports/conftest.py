@@ -115,6 +115,7 @@ class Results:
         budget: str = "queries=0",
         facts: Sequence[Mapping[str, float]] | None = None,
         first_seed: int = 0,
+        places: Floats | None = None,
         **fields: Any,
     ) -> None:
         """Predictions of `s` seeds, `s x n` values by name; the first architectures were read."""
@@ -127,6 +128,8 @@ class Results:
             "scored": at < scored,
             "queried": at < queried,
         } | {f"score:{name}": values.ravel() for name, values in scores.items()}
+        if places is not None:
+            columns |= {"map:x": places[..., 0].ravel(), "map:y": places[..., 1].ravel()}
         attached = self.attach(f"predictions/{run.replace('/', '_')}.parquet", columns)
         for part in range(seeds):
             row: Record = {"kind": "predict", "task": task, "run": run, "predictor": predictor}

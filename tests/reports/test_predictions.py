@@ -11,10 +11,12 @@ import pytest
 from scipy import stats
 
 from bench.base import DataError, Record
+from bench.reports.figures.embedding import embedding
 from bench.reports.figures.predictions import prediction_figures
 from bench.reports.load import Study, load_studies
 from bench.reports.predictions import (
     PredictionNumbers,
+    measure_maps,
     measure_predictions,
     over_seeds,
     prediction_tables,
@@ -380,3 +382,60 @@ def test_test_accuracy_stands_in_where_validation_is_not_known() -> None:
         (figure,) = prediction_figures([record])
     assert "test" in figure.axes[0].get_title(loc="left")
     assert prediction_figures([figure_record(kendall_validation=None, kendall_test=None)]) == []
+
+
+def mapped(results: Results, truth: dict[str, Any], places: Any) -> None:
+    results.add_predictions(
+        TASK,
+        "ipl",
+        {"worse": -truth["predicted"], "better": truth["predicted"]},
+        archs=ARCHS,
+        places=places,
+    )
+
+
+def test_a_map_is_the_first_seed_s_coloured_by_its_best_score(
+    results: Results, truth: dict[str, Any]
+) -> None:
+    results.add_scores(TASK, truth["accuracy"], truth["scores"], archs=ARCHS)
+    places = np.random.default_rng(5).normal(size=(3, N, 2))
+    mapped(results, truth, places)
+    (shown,) = measure_maps(only(results))
+    assert (shown.task, shown.predictor, shown.split) == (TASK, "ipl", "validation")
+    np.testing.assert_array_equal(shown.places, places[0])
+    np.testing.assert_array_equal(shown.accuracy, truth["accuracy"]["validation"])
+    assert shown.score == "better"
+    np.testing.assert_array_equal(shown.values, truth["predicted"][0])
+    with paper_style():
+        panels = embedding(shown).axes[:2]
+    for axes, values in zip(panels, (shown.accuracy, shown.values), strict=True):
+        (dots,) = axes.collections
+        order = np.argsort(values, kind="stable")
+        np.testing.assert_array_equal(dots.get_offsets(), places[0][order])
+        below = [float((values < value).sum()) / (N - 1) for value in values[order]]
+        np.testing.assert_allclose(dots.get_array(), below)
+
+
+def test_there_is_no_map_without_places_or_accuracy(
+    results: Results, predicted: Results, truth: dict[str, Any]
+) -> None:
+    assert list(measure_maps(only(predicted))) == []
+
+
+def test_there_is_no_map_of_a_task_whose_accuracy_the_study_does_not_tell(
+    results: Results, truth: dict[str, Any]
+) -> None:
+    mapped(results, truth, np.zeros((3, N, 2)))
+    assert list(measure_maps(only(results))) == []
+
+
+def test_an_architecture_of_unknown_accuracy_is_grey(
+    results: Results, truth: dict[str, Any]
+) -> None:
+    truth["accuracy"]["validation"][4] = np.nan
+    results.add_scores(TASK, truth["accuracy"], truth["scores"], archs=ARCHS)
+    mapped(results, truth, np.random.default_rng(5).normal(size=(3, N, 2)))
+    (shown,) = measure_maps(only(results))
+    with paper_style():
+        unknown, known = embedding(shown).axes[0].collections
+    assert (len(unknown.get_offsets()), len(known.get_offsets())) == (1, N - 1)

@@ -140,7 +140,7 @@ def test_equal_finds_tie_whatever_their_rows_rounding(results: Results) -> None:
 def test_statistics_of_four_seeds(results: Results) -> None:
     seen = {seed: [10.0 - regret] * 4 for seed, regret in enumerate((0, 1, 2, 9))}
     add(results, "a/x", "one", seen)
-    add(results, "a/x", "two", {0: [9] * 4, 1: [], 2: [9, 9]})
+    add(results, "a/x", "two", {0: [9] * 4, 1: [], 3: [9, 9]})
     found = one(race_of(results).regrets, searcher="one", queries=4)
     assert (found["regret_mean"], found["regret_median"], found["regret_iqm"]) == (3.0, 1.5, 1.5)
     assert found["regret_mean_low"] < 1.5
@@ -213,7 +213,8 @@ def test_groups_hold_equal_numbers_of_scored_architectures(results: Results) -> 
         ("50", {"ipl,scored=50", "gp,scored=50", "random"}, "ipl,scored=50"),
         ("200", {"ipl,scored=200", "gp,scored=200", "small", "random"}, "ipl,scored=200"),
         ("1000", {"ipl,scored=1000", "gp,scored=1000", "small", "random"}, "ipl,scored=1000"),
-        ("all", {"gp", "small", "random"}, None),
+        # It always has a number, so it meets those that may score all with its largest.
+        ("all", {"ipl,scored=1000", "gp", "small", "random"}, "ipl,scored=1000"),
     ]
 
 
@@ -365,3 +366,25 @@ def test_a_race_in_which_all_failed_is_reported(results: Results, tmp_path: Path
     add(results, "a/x", "two", {0: [], 1: []})
     assert {r["regret_mean"] for r in race_of(results).regrets} == {None}
     write_reports(results.root, tmp_path, resamples=20)
+
+
+def test_weights_from_elsewhere_are_one_searcher_unless_a_task_has_several(
+    results: Results,
+) -> None:
+    add(results, "a", "ipl,found_on=x,scored=5", {0: [1, 2, 3, 4]})
+    add(results, "b", "ipl,scored=5", {0: [1, 2, 3, 4]})
+    add(results, "b", "random", {0: [1, 2, 3, 4]})
+    assert set(entries_of(results)) == {
+        ("a", "ipl,scored=5"),
+        ("b", "ipl,scored=5"),
+        ("b", "random"),
+    }
+    add(results, "b", "ipl,found_on=x,scored=5", {0: [5, 6, 7, 8]})
+    found = entries_of(results)
+    assert set(found) == {
+        ("a", "ipl,found_on=x,scored=5"),
+        ("b", "ipl,scored=5"),
+        ("b", "ipl,found_on=x,scored=5"),
+        ("b", "random"),
+    }
+    assert found["b", "ipl,scored=5"].regret[0].tolist() == [9, 8, 7, 6]

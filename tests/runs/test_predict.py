@@ -410,3 +410,24 @@ def test_resumed_or_by_two_processes_it_is_the_same_bytes(data: Path, tmp_path: 
             file.write('{"study": "s", "run": "predict/da')
     assert done("resumed", plan, 2) == whole
     assert "wall_seconds" not in whole["rows.jsonl"].decode()
+
+
+def drawn(places: Any) -> Function:
+    def function(problem: Problem, query: Query, rng: np.random.Generator) -> Prediction:
+        found = plain(problem, query, rng)
+        return Prediction(found.scores, found.facts, places)
+
+    return function
+
+
+def test_a_map_is_kept_beside_the_scores() -> None:
+    places = np.arange(2.0 * len(ARCHS)).reshape(-1, 2)
+    columns = columns_of(predicted(drawn(places), seeds=2))
+    assert columns["map:x"] == [*places[:, 0]] * 2
+    assert columns["map:y"] == [*places[:, 1]] * 2
+    assert "map:x" not in columns_of(predicted())
+
+
+@pytest.mark.parametrize("places", [np.zeros((3, 2)), np.full((len(ARCHS), 2), np.nan)])
+def test_a_map_that_is_none_fails_the_seed(places: Any) -> None:
+    assert error_of(drawn(places)).startswith(f"expected a map of {len(ARCHS)} x 2 finite places")

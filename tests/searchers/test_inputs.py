@@ -155,3 +155,9 @@ def test_rounds_choose_from_all_that_was_told_and_end_when_there_is_nothing() ->
         (ARCHS[:2], [1.0, 2.0]),
         ([ARCHS[0], ARCHS[1], ARCHS[5], ARCHS[6]], [1.0, 2.0, 3.0, 4.0]),
     ]
+
+
+def test_proxies_that_are_defined_for_none_of_the_read_are_told() -> None:
+    nothing = oracle(scores={"good": np.full(64, -np.inf)}, score_seconds={}).problem()
+    with pytest.raises(DataError, match="defined score of good of at least one of the 12 archi"):
+        Inputs(nothing, rng(), features="proxies+graph", proxies=None, scored=12)

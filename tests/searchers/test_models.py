@@ -104,3 +104,9 @@ def test_a_library_that_is_missing_is_named_with_its_extra(monkeypatch: pytest.M
     with pytest.raises(OptionError, match=r"needs sklearn.ensemble.*ipl-bench\[searchers\]"):
         Forest(np.random.default_rng(0))
     assert library("math", "arithmetic") is math
+
+
+def test_torch_comes_with_another_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(OptionError, match=r"needs torch.*ipl-bench\[searchers,ipl\]"):
+        library("torch", "optuna-gp", "searchers,ipl")
