@@ -20,8 +20,7 @@ Where it departs from arch2vec:
 4. The loss is cross-entropy plus binary cross-entropy plus `kl` times the divergence from N(0, I),
    all summed over vertices and meaned over the batch. arch2vec's divergence is next to nothing.
 5. No dropout on z: the noise of the encoder does that work.
-6. Batches of 128, not 32, and a step size that rises and falls, up to 6e-3, not 1e-3 throughout:
-   600 steps are enough.
+6. Batches of 128, not 32, and a step size that rises to 6e-3 and falls again: 600 steps suffice.
 7. Decoding gives the best of the legal, see `ipl/decoding.py`, not what passes a threshold.
 """
 
@@ -43,6 +42,7 @@ from torch.nn import functional
 from bench.base import Arch, OptionError, Space
 from ipl.decoding import architecture, best_graphs
 from ipl.encoding import Encoded, Layout, cells, corpus, layout
+from ipl.threads import one_thread
 
 _CHUNK = 2048
 """Cells encoded at a time."""
@@ -155,7 +155,7 @@ def pretrained(
     """Return an autoencoder trained on unlabelled architectures, on the CPU.
 
     The last eight are kept: the same space, architectures and options give the same object, and
-    the same bytes in another process (on the same machine, with as many threads).
+    the same bytes in another process on the same machine: it is trained on one thread.
 
     Args:
         space: Whose graphs are learnt.
@@ -185,6 +185,7 @@ class _Request:
 
 
 @lru_cache(maxsize=8)
+@one_thread()
 def _trained(request: _Request) -> Autoencoder:
     started = time.perf_counter()
     space, options = request.space, request.options
