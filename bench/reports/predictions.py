@@ -81,7 +81,7 @@ def _of_group(
     """The records of one predictor with one budget on one task."""
     group, truth = item
     found = group.read()
-    accuracies, recorded = _aligned(found.archs, truth)
+    accuracies, recorded = aligned(found.archs, truth)
     records = []
     # Matrix products by one thread each: processes share out the cores already.
     with threadpool_limits(1, "blas"):
@@ -115,54 +115,6 @@ def _head(group: Predictions) -> Record:
     return {"task": group.task, "predictor": group.predictor, "budget": group.budget}
 
 
-@dataclass(frozen=True, eq=False)
-class Mapped:
-    """A predictor's map of a pool, coloured two ways."""
-
-    task: str
-    predictor: str
-    places: Floats
-    """`n x 2`."""
-    split: str
-    accuracy: Floats
-    """`n`, larger is better, NaN where unknown."""
-    score: str
-    """The predicted score that ranks with accuracy best."""
-    values: Floats
-    """`n`."""
-
-
-def measure_maps(study: Study) -> Iterator[Mapped]:
-    """The map of each predictor that draws one, on tasks whose accuracy the study tells.
-
-    Raises:
-        DataError: A file is missing, damaged or foreign.
-    """
-    truths = {each.task: each for each in study.score_sets}
-    for group in study.predictions:
-        truth = truths.get(group.task)
-        found = group.read() if truth is not None else None
-        if found is None or found.map is None:
-            continue
-        accuracies, _ = _aligned(found.archs, truth)
-        split = next((s for s in ACCURACIES if s in accuracies), None)
-        if split is None:
-            continue
-        first = {name: values[0] for name, values in found.scores.items()}
-        taus = {
-            name: float(
-                _correlated(values, accuracies[split], np.ones((1, len(values)), bool))["kendall"][
-                    0
-                ]
-            )
-            for name, values in first.items()
-        }
-        best = max(taus, key=lambda name: -2.0 if np.isnan(taus[name]) else taus[name])
-        yield Mapped(
-            group.task, group.predictor, found.map, split, accuracies[split], best, first[best]
-        )
-
-
 def _costs(group: Predictions) -> Record:
     """What reading cost, as means over seeds."""
     costs = {name: [row[name] for _, row in group.rows] for name in _COSTS}
@@ -172,7 +124,7 @@ def _costs(group: Predictions) -> Record:
     }
 
 
-def _aligned(
+def aligned(
     archs: Sequence[str], truth: ScoreSet | None
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """The `n` accuracies and recorded scores of a pool, larger is better, NaN where unknown."""
@@ -195,7 +147,7 @@ def _over(predicted: Floats, target: Floats | None, found: Predicted) -> dict[st
     if target is None:
         return {name: np.full((len(predicted), 2), np.nan) for name in _METRICS}
     rows = [
-        _correlated(scores, target, np.stack([~read, np.ones_like(read)]))
+        correlated(scores, target, np.stack([~read, np.ones_like(read)]))
         for scores, read in zip(predicted, found.read, strict=True)
     ]
     return {name: np.stack([row[name] for row in rows]) for name in _METRICS}
@@ -207,14 +159,14 @@ def _own(recorded: Floats | None, target: Floats | None, found: Predicted) -> di
     if recorded is None or target is None:
         return {name: np.full((seeds, 2), np.nan) for name in _METRICS}
     counts = np.concatenate([~found.read, np.ones_like(found.read[:1])])
-    values = _correlated(recorded, target, counts)
+    values = correlated(recorded, target, counts)
     return {
         name: np.stack([taus[:seeds], np.full(seeds, taus[seeds])], axis=1)
         for name, taus in values.items()
     }
 
 
-def _correlated(score: Floats, target: Floats, chosen: Counts) -> dict[str, Floats]:
+def correlated(score: Floats, target: Floats, chosen: Counts) -> dict[str, Floats]:
     """By metric, `r` correlations of two columns of `n` on the rows that `r x n` flags choose."""
     known = ~(np.isnan(score) | np.isnan(target))
     if not known.any():

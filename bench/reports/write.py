@@ -30,12 +30,12 @@ from bench.reports.figures.scatter import scatter
 from bench.reports.figures.search import search_curves
 from bench.reports.figures.top import top_curves
 from bench.reports.load import Study, load_studies
+from bench.reports.maps import measure_maps
 from bench.reports.numbers import Numbers, measure
 from bench.reports.page import Picture, index, page
 from bench.reports.predictions import (
     FACTS,
     PredictionNumbers,
-    measure_maps,
     measure_predictions,
     prediction_tables,
 )

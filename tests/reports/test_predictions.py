@@ -14,9 +14,9 @@ from bench.base import DataError, Record
 from bench.reports.figures.embedding import embedding
 from bench.reports.figures.predictions import prediction_figures
 from bench.reports.load import Study, load_studies
+from bench.reports.maps import measure_maps
 from bench.reports.predictions import (
     PredictionNumbers,
-    measure_maps,
     measure_predictions,
     over_seeds,
     prediction_tables,

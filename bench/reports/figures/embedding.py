@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.base import Floats
-from bench.reports.predictions import Mapped
+from bench.reports.maps import Mapped
 from bench.reports.style import GREY, PAGE_INCHES, TITLE_POINTS, fitted, new_figure
 
 _HEIGHT_INCHES = 3.1

@@ -1,0 +1,58 @@
+"""Where a predictor's latent puts architectures: its map, by accuracy and by its best score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.base import Floats
+from bench.reports.load import Study
+from bench.reports.predictions import ACCURACIES, aligned, correlated
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """A predictor's map of a pool, coloured two ways."""
+
+    task: str
+    predictor: str
+    places: Floats
+    """`n x 2`."""
+    split: str
+    accuracy: Floats
+    """`n`, larger is better, NaN where unknown."""
+    score: str
+    """The predicted score that ranks with accuracy best."""
+    values: Floats
+    """`n`."""
+
+
+def measure_maps(study: Study) -> Iterator[Mapped]:
+    """The map of each predictor that draws one, on tasks whose accuracy the study tells.
+
+    Raises:
+        DataError: A file is missing, damaged or foreign.
+    """
+    truths = {each.task: each for each in study.score_sets}
+    for group in study.predictions:
+        truth = truths.get(group.task)
+        found = group.read() if truth is not None else None
+        if found is None or found.map is None:
+            continue
+        accuracies, _ = aligned(found.archs, truth)
+        split = next((s for s in ACCURACIES if s in accuracies), None)
+        if split is None:
+            continue
+        first = {name: values[0] for name, values in found.scores.items()}
+        taus = {
+            name: float(
+                correlated(values, accuracies[split], np.ones((1, len(values)), bool))["kendall"][0]
+            )
+            for name, values in first.items()
+        }
+        best = max(taus, key=lambda name: -2.0 if np.isnan(taus[name]) else taus[name])
+        yield Mapped(
+            group.task, group.predictor, found.map, split, accuracies[split], best, first[best]
+        )
