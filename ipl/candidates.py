@@ -31,7 +31,7 @@ class Candidates:
         found = [None if arch is None else self._askable(arch) for arch in decoded]
         missing = [place for place, arch in enumerate(found) if arch is None]
         if missing and self._pool is not None:
-            nearest = torch.cdist(latents[missing], self._latents).argmin(1).tolist()
+            nearest = torch.cdist(latents[missing], self.pool).argmin(1).tolist()
             for place, member in zip(missing, nearest, strict=True):
                 found[place] = self._pool[member]
         return list(dict.fromkeys(arch for arch in found if arch is not None))
@@ -54,5 +54,6 @@ class Candidates:
         return {self._space.canonical(arch): arch for arch in reversed(pool)}
 
     @cached_property
-    def _latents(self) -> Tensor:
+    def pool(self) -> Tensor:
+        """The `n x d` latents of the pool, worked out together."""
         return self._autoencoder.encode(self._pool or ())

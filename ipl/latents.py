@@ -19,6 +19,7 @@ from torch import Tensor
 
 from bench.base import Arch, Problem
 from ipl.autoencoder import Autoencoder, pretrained
+from ipl.candidates import Candidates
 from ipl.learner import Learner, fit
 from ipl.options import Settings
 
@@ -32,6 +33,7 @@ class Latents:
 
     def __init__(self, problem: Problem, autoencoder: Autoencoder, *, auxiliary: bool) -> None:
         self.autoencoder = autoencoder
+        self.candidates = Candidates(problem, autoencoder)
         self._pool: Sequence[Arch] = problem.pool or ()
         self._features = _feature_head(problem, autoencoder) if auxiliary else None
 
@@ -40,7 +42,7 @@ class Latents:
         places = [self._places.get(arch, -1) for arch in archs]
         if -1 in places:
             return self.autoencoder.encode(archs)
-        return self._table[places]
+        return self.candidates.pool[places]
 
     def inputs(self, latents: Tensor) -> Tensor:
         """The `a x (d + f)` inputs of the proxy learner; differentiable."""
@@ -51,10 +53,6 @@ class Latents:
     @cached_property
     def _places(self) -> dict[Arch, int]:
         return {arch: place for place, arch in enumerate(self._pool)}
-
-    @cached_property
-    def _table(self) -> Tensor:
-        return self.autoencoder.encode(self._pool)
 
 
 def _feature_head(problem: Problem, autoencoder: Autoencoder) -> Learner | None:

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from bench.base import Arch, OptionError, Problem
 from ipl.ascent import Ascent, ascend
-from ipl.candidates import Candidates
 from ipl.latents import Latents
 
 Objective = Callable[[Tensor], Tensor]
@@ -33,7 +32,6 @@ class Landscape:
 
     problem: Problem
     latents: Latents
-    candidates: Candidates
     ascent: Ascent
     restarts: int
     polish: int
@@ -100,7 +98,7 @@ def _ascent(
     first += where.draw(rng, where.restarts - len(first))
     map_ = where.latents.autoencoder
     path = ascend(where.latents.of(first), objective, map_.mean, map_.std, where.ascent)
-    return _polished(where, objective, where.candidates.of(path.flatten(0, 1)))
+    return _polished(where, objective, where.latents.candidates.of(path.flatten(0, 1)))
 
 
 def _polished(where: Landscape, objective: Objective, found: list[Arch]) -> list[Arch]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.base import Arch, DataError, Floats, Prediction, Problem
+from ipl.autoencoder import Autoencoder
 from ipl.latents import Latents, shared
 from ipl.options import Options
 from ipl.proxies import Study
@@ -48,8 +50,9 @@ def predict(
     pool = problem.pool
     if pool is None:
         raise DataError(f"expected a pool to predict, got the whole space {problem.space.name}")
-    if learned:
-        names, scores = _learnt(problem, chosen, rng)
+    latents = shared(problem, auxiliary=chosen.auxiliary) if learned else None
+    if latents is not None:
+        names, scores = _learnt(problem, latents, chosen, rng)
     else:
         raw = problem.scores(pool, problem.proxies)
         names = problem.proxies
@@ -61,7 +64,7 @@ def predict(
         for mode in MODES
         if mode != "found" and set(names) & set(of_mode(mode, names, chosen.found_on))
     }
-    facts = _facts(problem, shared(problem, auxiliary=chosen.auxiliary), rng) if learned else {}
+    facts = {} if latents is None else _facts(pool, latents.autoencoder, rng)
     if chosen.labels:
         places = rng.permutation(len(pool))[: chosen.labels].tolist()
         accuracies = np.array([query(pool[place]) for place in places])
@@ -74,12 +77,11 @@ def predict(
         )
         facts |= {f"weight:{n}": float(w) for n, w in zip(names, modes["found"], strict=True)}
     columns |= {f"unified:{mode}": unify(scores, vector) for mode, vector in modes.items()}
-    return Prediction(columns, facts, _map(problem, chosen) if learned else None)
+    return Prediction(columns, facts, None if latents is None else _map(latents.of(pool).double()))
 
 
-def _map(problem: Problem, options: Options) -> Floats:
-    """The `n x 2` first principal components of the pool's latents, each of one sign for good."""
-    latents = shared(problem, auxiliary=options.auxiliary).of(problem.pool or ()).double()
+def _map(latents: Tensor) -> Floats:
+    """The `n x 2` first principal components of `n x d` latents, each of one sign for good."""
     centred = latents - latents.mean(0)
     _, vectors = torch.linalg.eigh(centred.mT @ centred)
     axes = vectors[:, -2:].flip(1)
@@ -88,10 +90,11 @@ def _map(problem: Problem, options: Options) -> Floats:
     return places
 
 
-def _facts(problem: Problem, latents: Latents, rng: np.random.Generator) -> dict[str, float]:
+def _facts(
+    pool: Sequence[Arch], autoencoder: Autoencoder, rng: np.random.Generator
+) -> dict[str, float]:
     """What the autoencoder is worth, on up to 1,000 of the pool that it was not trained on."""
-    autoencoder = latents.autoencoder
-    unseen = [arch for arch in problem.pool or () if arch not in autoencoder.trained_on]
+    unseen = [arch for arch in pool if arch not in autoencoder.trained_on]
     # Drawn, as the first of a pool are alike.
     held_out = [unseen[place] for place in rng.permutation(len(unseen))[:HELD_OUT].tolist()]
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
@@ -101,11 +104,10 @@ def _facts(problem: Problem, latents: Latents, rng: np.random.Generator) -> dict
 
 
 def _learnt(
-    problem: Problem, options: Options, rng: np.random.Generator
+    problem: Problem, latents: Latents, options: Options, rng: np.random.Generator
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Names and the `n x p` predicted scores of the pool, learnt from a uniform draw."""
     pool = problem.pool or ()
-    latents = shared(problem, auxiliary=options.auxiliary)
     study = Study(problem, latents, options.transform, options.learner)
     drawn = [pool[place] for place in rng.permutation(len(pool))[: options.scored].tolist()]
     knowledge = study.of(drawn, rng)

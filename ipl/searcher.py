@@ -21,20 +21,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.base import Arch, OptionError, Problem
+from bench.base import Arch, Floats, OptionError, Problem
 from ipl.ascent import Ascent
-from ipl.candidates import Candidates
 from ipl.latents import shared
 from ipl.maximise import Landscape, candidates, judged
 from ipl.options import Options
 from ipl.proxies import Knowledge, Study
+from ipl.ranks import normal_ranks
 from ipl.surrogate import Head, expected_improvement, told
 from ipl.threads import one_thread
 from ipl.weights import found, unify, weights
@@ -72,7 +71,6 @@ class IPL:
         self._where = Landscape(
             problem,
             latents,
-            Candidates(problem, latents.autoencoder),
             ascent,
             chosen.restarts,
             chosen.polish,
@@ -104,8 +102,7 @@ class IPL:
             return
         top = chosen.initial - chosen.drawn
         yield from [arch for arch in ranking if arch not in self._asked][:top]
-        drawn = self._where.draw(self._rng, len(self._asked) + chosen.drawn)
-        yield from [arch for arch in drawn if arch not in self._asked][: chosen.drawn]
+        yield from self._unmet(chosen.drawn)
         while True:
             size = max(chosen.batch, len(self._asked) // 10)
             batch = self._round(unified, ranking)[:size] or self._unmet(size)
@@ -169,48 +166,37 @@ class Unified:
         focused = options.scored - uniform
         first = list(dict.fromkeys([*labelled, *where.draw(rng, uniform)]))[:uniform]
         knowledge = study.of(first, rng)
-        unified = cls._weighted(where, options, knowledge, len(first), labelled, rng)
-        if focused:
-            best = candidates(options.search, where, unified, [], rng)
-            scored = set(knowledge.archs)
-            archs = [arch for arch, _ in best if arch not in scored][:focused]
-            if len(archs) < focused:
-                rest = where.draw(rng, options.scored + focused)
-                fresh = [arch for arch in rest if arch not in scored and arch not in set(archs)]
-                archs += fresh[: focused - len(archs)]
-            if archs:
-                knowledge = study.of(archs, rng, knowledge)
-                unified = cls._weighted(where, options, knowledge, len(first), labelled, rng)
-        return unified
+        # The labelled are among the first: what is scored later tells nothing new of weights.
+        vector = _weights(options, knowledge, labelled, rng)
+        unified = cls._weighed(where, options, knowledge, len(first), vector)
+        if not focused:
+            return unified
+        best = candidates(options.search, where, unified, [], rng)
+        known = set(knowledge.archs)
+        archs = [arch for arch, _ in best if arch not in known][:focused]
+        if len(archs) < focused:
+            known |= set(archs)
+            rest = where.draw(rng, options.scored + focused)
+            archs += [arch for arch in rest if arch not in known][: focused - len(archs)]
+        if not archs:
+            return unified
+        knowledge = study.of(archs, rng, knowledge)
+        return cls._weighed(where, options, knowledge, len(first), vector)
 
     @classmethod
-    def _weighted(
+    def _weighed(
         cls,
         where: Landscape,
         options: Options,
         knowledge: Knowledge,
         uniform: int,
-        labelled: dict[Arch, float],
-        rng: np.random.Generator,
+        weights: Floats,
     ) -> Unified:
         """Weigh what is known, of which the first `uniform` were drawn uniformly."""
-        if options.weights == "found":
-            scored = dict(zip(knowledge.archs, knowledge.scores, strict=True))
-            scores = np.stack([scored[arch] for arch in labelled])
-            accuracies = np.array(list(labelled.values()))
-            found_weights = found(
-                scores,
-                accuracies,
-                objective=options.objective,
-                trials=options.trials,
-                rng=rng,
-            )
-        else:
-            found_weights = weights(options.weights, knowledge.names, options.found_on)
         with torch.no_grad():
             predicted = knowledge.predicted(where.latents.of(knowledge.archs[:uniform]))
         spread = predicted.std(0, correction=0).clamp_min(1e-6)
-        vector = torch.from_numpy(found_weights).float().to(predicted)
+        vector = torch.from_numpy(weights).float().to(predicted)
         summed = predicted @ vector
         level = float(summed.mean()), float(summed.std(correction=0)) or 1.0
         return cls(where, options, knowledge, vector, predicted.mean(0), spread, level)
@@ -240,7 +226,7 @@ class Unified:
     def head(self, archs: Sequence[Arch], accuracies: np.ndarray, believing: bool) -> Head:
         """A Gaussian process told accuracies, as normal quantiles of their ranks."""
         groups, unified = self._inputs(self.where.latents.of(archs))
-        values = torch.from_numpy(_normal_ranks(accuracies))
+        values = torch.from_numpy(normal_ranks(accuracies))
         return told(groups, unified, values, believing=believing)
 
     def posterior(self, head: Head, latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -259,9 +245,20 @@ class Unified:
         return [group.double() for group in groups], unified.double()
 
 
-def _normal_ranks(values: np.ndarray) -> np.ndarray:
-    """The normal quantiles of (rank - 1/2) / n of `n` values, ties sharing their mean rank."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    normal = NormalDist()
-    return np.array([normal.inv_cdf((rank - 0.5) / len(values)) for rank in ranks.tolist()])[place]
+def _weights(
+    options: Options,
+    knowledge: Knowledge,
+    labelled: dict[Arch, float],
+    rng: np.random.Generator,
+) -> Floats:
+    """The `p` weights of the options' mode, found on the labelled where that is the mode."""
+    if options.weights != "found":
+        return weights(options.weights, knowledge.names, options.found_on)
+    scored = dict(zip(knowledge.archs, knowledge.scores, strict=True))
+    return found(
+        np.stack([scored[arch] for arch in labelled]),
+        np.array(list(labelled.values())),
+        objective=options.objective,
+        trials=options.trials,
+        rng=rng,
+    )

@@ -18,6 +18,7 @@ from importlib import resources
 import numpy as np
 
 from bench.base import DataError, Floats, OptionError
+from ipl.ranks import mean_ranks
 
 PUBLISHED: Mapping[str, float] = {
     "jacov": 1.0,
@@ -147,8 +148,7 @@ def found(
 
 def _by_least_squares(scores: Floats, accuracies: Floats) -> Floats:
     """Ridge regression of the squared rank, of ties the mean; the ridge is 1 % of a row's share."""
-    _, place, counts = np.unique(accuracies, return_inverse=True, return_counts=True)
-    wanted = ((np.cumsum(counts) - (counts - 1) / 2) / len(accuracies))[place] ** 2
+    wanted = (mean_ranks(accuracies) / len(accuracies)) ** 2
     centred = scores - scores.mean(axis=0)
     ridge = RIDGE * len(scores) * np.eye(scores.shape[1])
     best: Floats = np.linalg.solve(

@@ -16,10 +16,15 @@ from bench.base import (
     Floats,
     GraphProxy,
     Ints,
+    OptionError,
     Problem,
+    UnknownNameError,
 )
 from bench.proxies.scorer import oriented
 from bench.runs.tasks import Answers
+
+REFUSALS = (OptionError, BudgetError, DataError, UnknownNameError)
+"""What the user asked for and cannot have: it ends a run, where other errors are a failed row."""
 
 
 def parse_budget(text: str) -> Budget:

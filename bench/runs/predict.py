@@ -11,17 +11,14 @@ import pyarrow as pa
 from bench.base import (
     Arch,
     Bools,
-    BudgetError,
     DataError,
     Floats,
-    OptionError,
     Prediction,
     Predictor,
     Record,
-    UnknownNameError,
 )
 from bench.runs import members
-from bench.runs.oracle import Oracle
+from bench.runs.oracle import REFUSALS, Oracle
 from bench.runs.parquet import to_bytes
 from bench.runs.row import Attachment, Outcome, PredictRun, budget_text, file_name
 from bench.runs.tasks import Answers, Task, load_task
@@ -69,8 +66,7 @@ def predict_once(
     """Run a predictor once. What it raises, or gives amiss, ends this seed alone and is kept.
 
     The generator is keyed by the seed only: two predictors on one task draw from equal streams.
-    Raises OptionError, BudgetError, DataError and UnknownNameError: what the user asked for and
-    cannot have.
+    Raises any of REFUSALS.
     """
     oracle = Oracle(answers, run.budget)
 
@@ -84,7 +80,7 @@ def predict_once(
         if fault is not None:
             return Predicted(seed, oracle, None, fault)
         kept = _copied(found)
-    except (OptionError, BudgetError, DataError, UnknownNameError):
+    except REFUSALS:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything
         return Predicted(seed, oracle, None, f"{type(error).__name__}: {error}")

@@ -9,16 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from bench.base import (
-    BudgetError,
     BudgetSpentError,
-    DataError,
-    OptionError,
     Record,
     SearcherFactory,
-    UnknownNameError,
 )
 from bench.runs import members
-from bench.runs.oracle import Oracle
+from bench.runs.oracle import REFUSALS, Oracle
 from bench.runs.parquet import to_bytes
 from bench.runs.row import Attachment, Outcome, SearchRun, budget_text, file_name
 from bench.runs.tasks import Answers, Task, load_task
@@ -57,8 +53,7 @@ def search_once(
     """Run a searcher once. What it raises ends this search alone and is kept with it.
 
     The generator is keyed by the seed only: two searchers on one task draw from equal streams.
-    Raises OptionError, BudgetError, DataError and UnknownNameError: what the user asked for and
-    cannot have.
+    Raises any of REFUSALS.
     """
     oracle = Oracle(answers, run.budget)
     rng = np.random.default_rng(seed)
@@ -72,7 +67,7 @@ def search_once(
             searcher.tell(arch, oracle.query(arch))
     except BudgetSpentError:
         pass
-    except (OptionError, BudgetError, DataError, UnknownNameError):
+    except REFUSALS:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's searcher may raise anything
         return Search(seed, oracle, f"{type(error).__name__}: {error}")

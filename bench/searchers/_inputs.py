@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from bench.base import Arch, DataError, Floats, OptionError, Problem
+from bench.searchers._ranks import mean_ranks
 from bench.searchers._warm import at_least, drawn
 
 PROXIES = "proxies"
@@ -47,8 +48,7 @@ def ranks(scores: Floats) -> Floats:
     """
     found = np.empty(scores.shape)
     for column, values in enumerate(np.where(np.isnan(scores), -np.inf, scores).T):
-        _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-        found[:, column] = (np.cumsum(counts) - (counts - 1) / 2)[place]
+        found[:, column] = mean_ranks(values)
     return found / max(len(scores), 1)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bench.base import Floats, OptionError
+from bench.searchers._ranks import mean_ranks
 
 TREES = 100
 SETTLED = 1.25
@@ -39,10 +40,9 @@ def normal_scores(values: Floats) -> Floats:
     Equal values share the mean of their ranks. Trees learn from these: accuracies have a long
     lower tail, and squared errors there would drown the differences among the best.
     """
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    levels = (np.cumsum(counts) - counts / 2) / len(values)
+    levels = (mean_ranks(values) - 0.5) / len(values)
     quantile = NormalDist().inv_cdf
-    return np.array([quantile(level) for level in levels.tolist()])[place]
+    return np.array([quantile(level) for level in levels.tolist()])
 
 
 class Model(Protocol):

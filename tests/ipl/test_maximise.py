@@ -13,7 +13,6 @@ from bench.base import Arch, Budget, OptionError
 from bench.runs.oracle import Oracle
 from bench.runs.tasks import Task
 from ipl.ascent import Ascent
-from ipl.candidates import Candidates
 from ipl.latents import shared
 from ipl.maximise import WAYS, Landscape, candidates, judged
 
@@ -28,9 +27,7 @@ def landscape(
     if not listed:
         problem = replace(problem, pool=None)
     latents = shared(problem, auxiliary=False)
-    return Landscape(
-        problem, latents, Candidates(problem, latents.autoencoder), Ascent(steps), restarts, polish
-    )
+    return Landscape(problem, latents, Ascent(steps), restarts, polish)
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from bench.runs.oracle import Oracle
 from bench.runs.tasks import Task
 from ipl.latents import shared
 from ipl.maximise import Landscape, candidates
-from ipl.searcher import IPL, Unified, _normal_ranks
+from ipl.ranks import normal_ranks
+from ipl.searcher import IPL, Unified
 from ipl.surrogate import Head, told
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -413,7 +414,7 @@ def test_senseless_options_are_refused_before_anything_is_trained(
 @pytest.mark.parametrize("values", [[5.0], [1.0, 1.0], [3.0, 1.0, 2.0, 3.0, -9.0], [0.1] * 7])
 def test_accuracies_become_normal_quantiles_of_their_ranks(values: list[float]) -> None:
     wanted = norm.ppf((rankdata(values) - 0.5) / len(values))
-    np.testing.assert_allclose(_normal_ranks(np.array(values)), wanted, atol=1e-12)
+    np.testing.assert_allclose(normal_ranks(np.array(values)), wanted, atol=1e-12)
 
 
 def test_the_head_s_inputs_are_standardised_over_the_drawn(task: Task) -> None:
