@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench import __version__
 from bench.base import BenchError
-from bench.commands.options import own_table, scored
+from bench.commands.demonstrating import demo
+from bench.commands.options import answered, by_recipe, kept, made, own_table, scored
+from bench.commands.regressing import baseline, compare
 from bench.commands.showing import Printer, Progress, tell
+
+if TYPE_CHECKING:
+    from bench.runs.tasks import Asked
 
 KINDS = ("spaces", "tables", "tasks", "proxies", "passes", "searchers", "predictors", "studies")
 
@@ -26,6 +32,11 @@ KINDS = ("spaces", "tables", "tasks", "proxies", "passes", "searchers", "predict
 @click.version_option(__version__)
 def cli() -> None:
     """Measure zero-cost proxies and searchers of neural architecture search, fairly."""
+
+
+cli.add_command(baseline)
+cli.add_command(compare)
+cli.add_command(demo)
 
 
 def main() -> None:
@@ -86,7 +97,7 @@ def fetch(names: tuple[str, ...], json: bool) -> None:
     with Printer(json, "files") as printer, Progress() as progress:
         missing = fetching.fetch(names, printer.add, progress.download)
     if missing:
-        raise BenchError(f"{len(missing)} files are missing: {'; '.join(missing)}")
+        raise BenchError(f"{len(missing)} files are missing or damaged: {'; '.join(missing)}")
 
 
 @cli.command()
@@ -122,9 +133,16 @@ def correlate(
 @cli.command()
 @click.argument("names", metavar="TASK...", nargs=-1)
 @click.option("--searcher", "searchers", multiple=True, metavar="NAME[,OPTION=VALUE]...")
-@click.option("--budget", default="queries=100", show_default=True, metavar="queries=N|seconds=S")
+@click.option(
+    "--budget",
+    default="queries=100",
+    show_default=True,
+    metavar="queries=N|seconds=S|epochs=E",
+    help="Epochs with --oracle train only.",
+)
 @click.option("--seeds", type=click.IntRange(1, 1_000_000), default=10, show_default=True)
 @click.option("--trace", type=click.Path(path_type=Path), help="Write all queries to this Parquet.")
+@answered
 @own_table
 @as_json
 def search(
@@ -133,18 +151,25 @@ def search(
     budget: str,
     seeds: int,
     trace: Path | None,
+    oracle: str,
+    recipe: str | None,
     json: bool,
     **own: Any,
 ) -> None:
     """Search tasks within a budget, once for every seed.
 
     Searchers see validation accuracy only; test is looked up for the pick when a search is over.
+    With --oracle train, TASK is a SPACE, and what is asked for is trained by the --recipe.
     """
     from bench.commands import owning, searching
 
-    tasks = owning.tasks(names, **own)
+    how = searching.recipe_of(oracle, recipe)
+    tasks: Iterable[Asked] = (
+        owning.tasks(names, **own) if how is None else searching.trained(names, how, own)
+    )
+    epochs = None if how is None else how.epochs
     with Printer(json, "searches", searching.SHOWN) as printer:
-        rows, traces = searching.rows(tasks, searchers, budget, seeds, printer.add)
+        rows, traces = searching.rows(tasks, searchers, budget, seeds, printer.add, epochs)
     if trace is not None:
         searching.write_traces(trace, traces)
     failed = [row["error"] for row in rows if row["status"] != "ok"]
@@ -201,16 +226,9 @@ def predict(
 @cli.command()
 @click.argument("space", required=False)
 @click.option("--model", metavar="MODULE:FUNCTION", help="Score this model, and no space.")
+@by_recipe
 @scored
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes; one a core is fastest.",
-)
-@click.option("--resume", is_flag=True, help="Go on with results that are there already.")
-@click.option("--name", default="live", show_default=True, help="The study's, of results.")
+@kept("live")
 @results_folder
 @as_json
 def score(
@@ -230,7 +248,7 @@ def score(
     """
     from bench.commands import scoring
 
-    what = scoring.What(**said)
+    what = scoring.what(**said)
     if (space is None) == (model is None):
         raise BenchError("expected either a SPACE or --model, got " + ("both" if space else "none"))
     if model is not None:
@@ -267,10 +285,67 @@ def profile(space: str, results: Path, json: bool, **said: Any) -> None:
     from bench.commands import profiling, scoring
 
     with Printer(json, "profile", profiling.SHOWN) as printer:
-        folder, rows = profiling.profile_space(space, scoring.What(**said), results)
+        folder, rows = profiling.profile_space(space, scoring.what(**said), results)
         for row in rows:
             printer.add(row)
     tell(f"rows in {folder}")
+
+
+@cli.command("make-table")
+@click.argument("space")
+@made
+@kept("table")
+@results_folder
+@as_json
+def make_table(
+    space: str, workers: int, resume: bool, name: str, results: Path, json: bool, **said: Any
+) -> None:
+    """Train networks of a SPACE for real, into a Parquet table with accuracies at each checkpoint.
+
+    Rows are streamed into the results folder, and none is lost or repeated when the command is
+    killed and goes on by --resume. The table says in its metadata how each row was trained.
+    """
+    from bench.commands import making
+
+    with Printer(json, "checkpoints", making.SHOWN) as printer:
+        try:
+            table, rows = making.make_table(
+                space, making.Wanted(**said), results, name, workers=workers, resume=resume
+            )
+        except KeyboardInterrupt:
+            raise BenchError(
+                "interrupted; finished rows are kept, and --resume goes on from them"
+            ) from None
+        for row in rows:
+            printer.add(row)
+    tell(f"table in {table}")
+
+
+@cli.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--sample", type=click.IntRange(min=1), default=10, show_default=True, metavar="N")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), help="Other than the one it was trained on."
+)
+@as_json
+def retrain(
+    table: Path, sample: int, seed: int, workers: int, device: str | None, json: bool
+) -> int:
+    """Train N rows of a made TABLE again, drawn at random, and compare them with it.
+
+    A row's whole stack is trained. On a machine of the recorded kind all accuracies must be equal
+    bit for bit; elsewhere they must differ no more than seeds do. Exit code 1 if not.
+    """
+    from bench.commands import making
+
+    with Printer(json, "trained again", making.SHOWN_AGAIN) as printer:
+        right, sentence = making.retrain(
+            table, sample, seed, printer.add, workers=workers, device=device
+        )
+    tell(sentence)
+    return 0 if right else 1
 
 
 @cli.command()

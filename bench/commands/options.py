@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,72 @@ def own_table(command: Any) -> Any:
     return command
 
 
+RECIPE = "NAME[,OPTION=VALUE]..."
+"""How a recipe is written; what options there are, an unknown one tells."""
+
+
+def answered(command: Any) -> Any:
+    """The options that say where a search's accuracies come from."""
+    for option in (
+        click.option(
+            "--recipe",
+            metavar=RECIPE,
+            help="With --oracle train: how, such as digits or digits,epochs=10.",
+        ),
+        click.option(
+            "--oracle",
+            type=click.Choice(["table", "train"]),
+            default="table",
+            show_default=True,
+            help="Read a TASK's accuracies, or train the networks of a SPACE when asked.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def by_recipe(command: Any) -> Any:
+    """The option that scores the networks and images of a training."""
+    option: Any = click.option(
+        "--recipe",
+        metavar=RECIPE,
+        help="In place of --dataset and --shape: score what make-table trains by this recipe.",
+    )
+    return option(command)
+
+
+def chosen(command: Any) -> Any:
+    """The options that say which architectures of a space are meant."""
+    for option in (
+        click.option("--distinct", is_flag=True, help="Of isomorphic ones, take the first."),
+        click.option(
+            "--archs", type=click.Path(path_type=Path), help="Those of a file, one a line."
+        ),
+        click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N different ones."),
+        click.option("--all", "every", is_flag=True, help="All architectures of the space."),
+    ):
+        command = option(command)
+    return command
+
+
+def placed(command: Any) -> Any:
+    """The options that say where networks are run."""
+    for option in (
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Of each worker; another number changes numbers by rounding.",
+        ),
+        click.option(
+            "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def scored(command: Any) -> Any:
     """The options that say what is scored by what."""
     for option in (
@@ -54,16 +121,10 @@ def scored(command: Any) -> Any:
             show_default=True,
             help="The first; a seed gives weights and minibatch, the same for all.",
         ),
-        click.option(
-            "--threads",
-            type=click.IntRange(min=1),
-            default=1,
-            show_default=True,
-            help="Of each worker; another number changes scores by rounding.",
-        ),
-        click.option(
-            "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
-        ),
+    ):
+        command = option(command)
+    command = placed(command)
+    for option in (
         click.option(
             "--stack",
             type=click.IntRange(min=1),
@@ -74,18 +135,83 @@ def scored(command: Any) -> Any:
         click.option("--batch", type=click.IntRange(min=1), default=64, show_default=True),
         click.option(
             "--dataset",
-            default="cifar10",
-            show_default=True,
-            help="cifar10, cifar100, imagenet16-120, noise[,size=N][,classes=N], or a file.",
+            help="cifar10 (by default), cifar100, imagenet16-120, noise[,size=N][,classes=N], a "
+            "file or a folder.",
         ),
         click.option("--proxy", multiple=True, help="One more: a name, or file.py:function."),
         click.option("--proxies", metavar="A,B,...", help="Names of proxies, or all."),
-        click.option("--distinct", is_flag=True, help="Of isomorphic ones, score the first."),
-        click.option(
-            "--archs", type=click.Path(path_type=Path), help="Those of a file, one a line."
-        ),
-        click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N different ones."),
-        click.option("--all", "every", is_flag=True, help="All architectures of the space."),
     ):
         command = option(command)
-    return command
+    return chosen(command)
+
+
+def kept(study: str) -> Callable[[Any], Any]:
+    """The options of a long run that goes on where it was killed; `study` is its default name."""
+
+    def options(command: Any) -> Any:
+        for option in (
+            click.option(
+                "--name", default=study, show_default=True, help="The study's, of results."
+            ),
+            click.option("--resume", is_flag=True, help="Go on with rows that are there already."),
+            click.option(
+                "--workers",
+                type=click.IntRange(min=1),
+                default=1,
+                show_default=True,
+                help="Processes; one a core is fastest.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return options
+
+
+def made(command: Any) -> Any:
+    """The options that say what a table is made of."""
+    for option in (
+        click.option(
+            "--stack",
+            type=click.IntRange(min=1),
+            help="Networks trained at once; 32 by default for nasbench201, else 1.",
+        ),
+        click.option(
+            "--repeated",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            metavar="K",
+            help="How many, the first ones, are trained by --repeat seeds.",
+        ),
+        click.option(
+            "--repeat",
+            type=click.IntRange(1, 1_000_000),
+            default=5,
+            show_default=True,
+            help="With --repeated: seeds of each of these, for the noise between seeds.",
+        ),
+        click.option(
+            "--seeds",
+            type=click.IntRange(1, 1_000_000),
+            default=1,
+            show_default=True,
+            help="Of every architecture.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="The first; a seed gives weights and the order of images. Samples go by it too.",
+        ),
+        click.option(
+            "--recipe",
+            default="digits",
+            show_default=True,
+            metavar=RECIPE,
+            help="A dataset (digits, a name or file of --dataset in score), and how to train.",
+        ),
+    ):
+        command = option(command)
+    return chosen(placed(command))

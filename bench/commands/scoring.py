@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.base import Arch, BenchError, DataError, OptionError, Record, Space, UnknownNameError
 from bench.commands.showing import rated_bar
 from bench.draws import keyed
 from bench.proxies.computed import Computed
-from bench.runs import choose, live, live_rows, live_store, live_tasks, members
+from bench.runs import choose, live, live_files, live_rows, live_store, live_tasks, members
 from bench.runs.live import LiveRun
 from bench.runs.provenance import folder_of
-from bench.runs.tasks import task_reader
-from bench.tables import files, images
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +23,8 @@ if TYPE_CHECKING:
     from bench.runs.store import Store
 
 EVERY = "all"
+DATASET = "cifar10"
+"""Where none is named, nor a recipe."""
 SHOWN = ("proxy", "n", "n_failed", "seconds", "errors")
 SHOWN_OF_MODEL = ("proxy", "seed", "value", "seconds", "error")
 
@@ -52,6 +50,8 @@ class What:
     archs: Path | None = None
     distinct: bool = False
     against: tuple[str, ...] = ()
+    recipe: str | None = None
+    """Of which training these are the networks and images, in place of dataset and shape."""
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
@@ -62,6 +62,16 @@ class What:
     def ways(self) -> int:
         """In how many ways architectures of a space are chosen; it should be one."""
         return self.every + (self.sample is not None) + (self.archs is not None)
+
+
+def what(*, dataset: str | None = None, recipe: str | None = None, **said: Any) -> What:
+    """What the command line says. Raises OptionError where a recipe meets what it decides."""
+    if recipe is not None and (dataset is not None or said.get("shape")):
+        raise OptionError(
+            "expected --recipe, which has images and networks of its own, without --dataset and "
+            f"--shape, got {'--shape' if dataset is None else '--dataset'} too"
+        )
+    return What(dataset=dataset or DATASET, recipe=recipe, **said)
 
 
 def score_space(
@@ -86,10 +96,9 @@ def score_space(
         archs=len(archs),
         archs_sha256=live.digest(space, archs),
         proxies=names,
-        dataset=what.dataset,
         batch=what.batch,
         seeds=what.all_seeds,
-        shape=shape_of(what.shape),
+        **_images(what),
         distinct=what.distinct,
         threads=what.threads,
         device=live.device(what.device),
@@ -104,7 +113,7 @@ def score_space(
     live_rows.Scorer(run).check(archs[0])
     tasks = [live_tasks.against(task, run, archs) for task in dict.fromkeys(what.against)]
     about = {
-        "data_sha256": _hashes(run, what.against),
+        "data_sha256": live_files.hashes(run, what.against),
         "architectures": _chosen(what),
         "workers": workers,
     }
@@ -115,9 +124,7 @@ def score_space(
                 done = stream.count(run, space, archs)
                 rows = live_rows.rows(run, archs, skip=done, workers=workers)
                 with rated_bar(study, run.rows, done) as advance:
-                    for row in rows:
-                        stream.append(row)
-                        advance()
+                    stream.extend(rows, advance)
                 live_store.finish(store, run, stream)
         _compare(store, run, tasks)
         (folder / live_store.STREAM).unlink(missing_ok=True)
@@ -130,6 +137,13 @@ def score_space(
     return folder, list(_summary(end))
 
 
+def _images(what: What) -> dict[str, Any]:
+    """The fields of a run that say what images and how large networks are."""
+    if what.recipe is not None:
+        return live.by_recipe(what.recipe)
+    return {"dataset": what.dataset, "shape": shape_of(what.shape)}
+
+
 def score_model(text: str, what: What) -> Iterator[Record]:
     """Score a user's own model, `module:function` or `file.py:function`: one record a proxy.
 
@@ -138,10 +152,11 @@ def score_model(text: str, what: What) -> Iterator[Record]:
     Raises:
         BenchError: Something is wrong that a user can mend.
     """
-    if what.ways or what.distinct or what.shape or what.against or what.stack > 1:
+    of_space = (what.ways, what.distinct, what.shape, what.against, what.recipe, what.stack > 1)
+    if any(of_space):
         raise OptionError(
             "expected --model alone, got it with one of --all, --sample, --archs, --distinct, "
-            "--shape, --stack and --against, which are for a SPACE"
+            "--shape, --recipe, --stack and --against, which are for a SPACE"
         )
     names = proxies(what, lambda: [n for n in live.every_proxy() if _of_networks(n)])
     known = {name: live.scorable(name) for name in names}
@@ -218,31 +233,6 @@ def _chosen(what: What) -> str:
     if what.sample is not None:
         return f"sample={what.sample}, seed={what.seed}"
     return EVERY if what.every else str(what.archs)
-
-
-def _hashes(run: LiveRun, tasks: Sequence[str]) -> dict[str, str]:
-    """The SHA-256 of all files that go into the rows: images, tables, a user's proxies."""
-    found = images.dataset(run.dataset)
-    paths = [] if found.path is None else [found.path]
-    paths += [path for task in tasks for path in task_reader(task).files]
-    hashes = {path: files.source(path).sha256 for path in paths if path in files.known()}
-    own = [path for name in run.proxies if (path := _written_in(name)) is not None]
-    for path in [*own, *(path for path in paths if path not in hashes)]:
-        hashes[path] = sha256(Path(path).read_bytes()).hexdigest()
-    return hashes
-
-
-def _written_in(name: str) -> str | None:
-    """The file of a proxy that is not built in, where it has one."""
-    if members.known("proxies", name) and members.origin("proxies", name) == "built-in":
-        return None
-    proxy = members.proxy(name)
-    function = getattr(proxy, "function", proxy)
-    code = function if inspect.isroutine(function) else type(function)
-    try:
-        return inspect.getsourcefile(code)
-    except TypeError:
-        return None
 
 
 def _compare(store: Store, run: LiveRun, tasks: Sequence[Against]) -> None:

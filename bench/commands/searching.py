@@ -1,40 +1,72 @@
-"""`ipl-bench search`: searches of some tasks, without a study."""
+"""`ipl-bench search`: searches of some tasks, or of spaces without a table, and of no study."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from bench.base import OptionError, Record
 from bench.runs import members
+from bench.runs.live import require_torch
 from bench.runs.oracle import parse_budget
 from bench.runs.parquet import to_bytes
 from bench.runs.row import SearchRun
 from bench.runs.search import judged, search_all, traces
 from bench.runs.store import write_whole
-from bench.runs.tasks import Task
+from bench.runs.tasks import Asked
+from bench.training.recipe import Recipe, parse
 
 SHOWN = ("task", "searcher", "seed", "queries", "validation", "test", "regret", "error")
 
 
+def recipe_of(oracle: str, recipe: str | None) -> Recipe | None:
+    """How networks are trained; None where accuracies are read from tables. Raises OptionError."""
+    if (oracle == "train") != (recipe is not None):
+        got = "the one without the other" if recipe is None else "--recipe alone"
+        raise OptionError(f"expected --oracle train and --recipe NAME together, got {got}")
+    return None if recipe is None else parse(recipe)
+
+
+def trained(names: Sequence[str], recipe: Recipe, own: dict[str, Any]) -> list[Asked]:
+    """The spaces named, as tasks whose oracle trains. Raises OptionError, UnknownNameError."""
+    if any(own.values()):
+        raise OptionError(
+            "expected a SPACE with --oracle train, got the options of a --table FILE, which "
+            "has accuracies already"
+        )
+    if not names:
+        raise OptionError(
+            f"expected at least one SPACE with --oracle train, one of "
+            f"{', '.join(members.names('spaces'))}, got none"
+        )
+    spaces = [members.space(name) for name in dict.fromkeys(names)]
+    require_torch()
+    from bench.runs.trained import TrainedTask
+
+    return [TrainedTask(space, recipe) for space in spaces]
+
+
 def rows(
-    tasks: Iterable[Task],
+    tasks: Iterable[Asked],
     searchers: Sequence[str],
     budget: str,
     seeds: int,
     tell: Callable[[Record], None],
+    epochs: int | None = None,
 ) -> tuple[list[Record], list[pa.Table]]:
     """Search every task with every searcher: the rows, and the traces of all queries.
 
-    `tell` is given each row as it is done. Raises what is wrong with a name or option before
+    `tell` is given each row as it is done. A budget may be in epochs where a query trains for
+    that many, `epochs`. Raises what is wrong with a name or option before
     anything is searched.
     """
     if not searchers:
         known = ", ".join(members.names("searchers"))
         raise OptionError(f"expected at least one --searcher, one of {known}")
-    limit = parse_budget(budget)
+    limit = parse_budget(budget, epochs)
     for text in searchers:
         members.searcher(text)
     done: list[Record] = []

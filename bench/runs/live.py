@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.base import Arch, GraphProxy, OptionError, Space
+from bench.base import Arch, DataError, GraphProxy, OptionError, Space
 from bench.draws import keyed
 from bench.proxies.computed import Computed, PopulationRanking
 from bench.runs import members
 from bench.tables import images
+from bench.training.recipe import parse
 
 if TYPE_CHECKING:
     from bench.proxies.live import Batch
@@ -54,6 +55,9 @@ class LiveRun:
     """How many networks are run at once, as one."""
     rankings: tuple[str, ...] = ()
     """Rankings of all its architectures by some of its proxies: no rows', but a task's."""
+    recipe: str | None = None
+    """Of which training these are the networks and the images, as `bench.training.recipe.parse`
+    reads it; None for images of `dataset` as they are. `shape` is its skeleton."""
 
     def __post_init__(self) -> None:
         if self.stack > 1 and self.space != STACKED:
@@ -144,6 +148,44 @@ def device(name: str) -> str:
         if not torch.cuda.is_available():
             raise OptionError("expected a GPU for --device cuda, got none that torch can use here")
     return name
+
+
+def by_recipe(text: str) -> dict[str, Any]:
+    """The fields of a `LiveRun` that a recipe's text decides. Raises OptionError."""
+    recipe = parse(text)
+    return {"dataset": recipe.dataset, "shape": recipe.skeleton, "recipe": str(recipe)}
+
+
+def classes(run: LiveRun) -> int:
+    """How many classes its images have. Raises as `parse` or `images.dataset` does."""
+    if run.recipe is not None:
+        return parse(run.recipe).classes
+    return images.dataset(run.dataset).classes
+
+
+def minibatches_of(run: LiveRun, seed: int) -> list[Batch]:
+    """The minibatches of a seed of a run; with a recipe, of its training images, normalised by it.
+
+    Raises as `minibatches` and `bench.runs.recipes.split_of` do.
+    """
+    if run.recipe is None:
+        return minibatches(run.dataset, run.batch, seed)
+    import torch
+
+    from bench.proxies.live import Batch
+    from bench.runs.recipes import split_of
+
+    part = split_of(parse(run.recipe)).train
+    most = len(part.labels)
+    if run.batch > most:
+        raise DataError(
+            f"expected {run.batch} different training images of the recipe {run.recipe}, got "
+            f"{most}; take a smaller batch"
+        )
+    count = MINIBATCHES if most >= MINIBATCHES * run.batch else 1
+    order = keyed(seed, "minibatch", "training", run.dataset).permutation(most)
+    chosen = torch.from_numpy(order[: count * run.batch])
+    return [Batch(part.images[rows], part.labels[rows]) for rows in torch.split(chosen, run.batch)]
 
 
 def minibatches(dataset: str, size: int, seed: int) -> list[Batch]:

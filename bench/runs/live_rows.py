@@ -14,10 +14,16 @@ from bench.base import Arch, BenchError, GraphProxy, OptionError, Record
 from bench.proxies.computed import Computed
 from bench.proxies.scorer import score_graphs
 from bench.runs import members
-from bench.runs.live import LiveRun, in_space, minibatches, require_torch, scorable
+from bench.runs.live import (
+    LiveRun,
+    classes,
+    in_space,
+    minibatches_of,
+    require_torch,
+    scorable,
+)
 from bench.runs.memory import keep_freed
 from bench.runs.pool import in_order
-from bench.tables import images
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,7 +51,7 @@ class Scorer:
         self._proxies = {name: in_space(scorable(name), run.space) for name in run.proxies}
         # Those that need the network; all others are of its graph.
         self.computed = [each for each in self._proxies.values() if isinstance(each, Computed)]
-        self._shape = {"classes": images.dataset(run.dataset).classes, **dict(run.shape)}
+        self._shape = {"classes": classes(run), **dict(run.shape)}
         self._batches: list[Batch] = []
         self._weights: Weights | None = None
         self._stack: tuple[Stack, StackScorer] | None = None
@@ -106,7 +112,7 @@ class Scorer:
         from bench.networks import Weights
 
         if self._weights is None or self._weights.seed != seed:
-            self._batches = minibatches(self._run.dataset, self._run.batch, seed)
+            self._batches = minibatches_of(self._run, seed)
             self._weights = Weights(seed)
         return self._batches, self._weights
 

@@ -53,7 +53,8 @@ def read_live(name: str, path: Path, space: Space) -> Table:
         )
     seed, *others = row["seeds"]
     live = pq.read_table(path, filters=[("seed", "==", seed)]).combine_chunks()
-    notes = f"{row['dataset']}, batches of {row['batch']}, seed {seed}"
+    # Runs of before there were recipes have none.
+    notes = f"{row.get('recipe') or row['dataset']}, batches of {row['batch']}, seed {seed}"
     return Table(
         name=name,
         space=space.name,

@@ -8,125 +8,42 @@ losing power loses a second. A torn last line is cut off when the run goes on. A
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bench.base import Arch, DataError, Record, Space
 from bench.runs.live import LiveRun
 from bench.runs.provenance import shared, versions
-from bench.runs.row import Outcome, line
-from bench.runs.store import PROVENANCE, ROWS, Store, not_a_row, unwritable
+from bench.runs.row import Outcome
+from bench.runs.store import PROVENANCE, ROWS, Store
+from bench.runs.stream import RowStream, attached, batched, write_batches
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 STREAM = ".live.jsonl"
 SCORES = "live.parquet"
 KEY = "live"
 """The run's key in rows.jsonl; a results folder holds one live run."""
 
-_SYNC_SECONDS = 1.0
-_BATCH = 512
-"""Rows of one record batch."""
 
+class Stream(RowStream):
+    """The rows of a live run."""
 
-class Stream:
-    """Append a live run's rows, and read back those that are there."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._synced = time.monotonic()
-        self._file: BinaryIO = path.open("ab", buffering=0)
-
-    @classmethod
-    @contextmanager
-    def opened(cls, path: Path) -> Iterator[Stream]:
-        """Open a stream, cut off a torn last line, and close it. Raises DataError."""
-        try:
-            _cut_torn(path)
-            stream = cls(path)
-        except OSError as error:
-            raise unwritable(path, error) from error
-        try:
-            yield stream
-        finally:
-            stream.close()
-
-    def append(self, row: Record) -> None:
-        """Add one row, whole or not at all. Raises DataError where it cannot be written."""
-        content = line(row).encode()
-        try:
-            start = self._file.seek(0, os.SEEK_END)
-            try:
-                if self._file.write(content) != len(content):
-                    raise OSError(f"{self._path} took a part of a row only")
-                if time.monotonic() - self._synced >= _SYNC_SECONDS:
-                    self.sync()
-            except BaseException:
-                self._file.truncate(start)
-                raise
-        except OSError as error:
-            raise unwritable(self._path, error) from error
-
-    def sync(self) -> None:
-        """Have all rows written through to the disk."""
-        os.fsync(self._file.fileno())
-        self._synced = time.monotonic()
-
-    def close(self) -> None:
-        """Write all through, and close the file."""
-        self.sync()
-        self._file.close()
-
-    def rows(self) -> Iterator[Record]:
-        """The rows that are there, one after the other. Raises DataError for a foreign line."""
-        with self._path.open("rb") as file:
-            for number, text in enumerate(file, start=1):
-                try:
-                    row = json.loads(text)
-                    row["arch"], row["seed"], row["values"], row["errors"], row["seconds"]
-                except (ValueError, TypeError, LookupError):
-                    raise not_a_row(self._path, number, text) from None
-                yield row
+    fields = ("arch", "seed", "values", "errors", "seconds")
 
     def count(self, run: LiveRun, space: Space, archs: Sequence[Arch]) -> int:
         """How many rows of the run are there. Raises DataError unless they are its first ones."""
-        plan = ((seed, arch) for seed in run.seeds for arch in archs)
-        count = 0
-        for number, row in enumerate(self.rows(), start=1):
-            seed, arch = next(plan, (None, ()))
-            if seed is None or (row["seed"], row["arch"]) != (seed, space.text(arch)):
-                raise not_a_row(self._path, number, line(row).encode())
-            count = number
-        return count
-
-
-def _cut_torn(path: Path) -> None:
-    """Cut off what follows the last end of a line."""
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - (1 << 16))
-            file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
-                break
-            end = start
-        file.truncate(end)
+        return self.counted((seed, space.text(arch)) for seed in run.seeds for arch in archs)
 
 
 class Gist:
@@ -156,12 +73,12 @@ def opened(folder: Path) -> Iterator[Store]:
         yield store
 
 
-def occupied(folder: Path) -> bool:
+def occupied(folder: Path, stream: str = STREAM) -> bool:
     """Whether a folder holds results, finished or not."""
-    return any((folder / name).exists() for name in (ROWS, STREAM, PROVENANCE))
+    return any((folder / name).exists() for name in (ROWS, stream, PROVENANCE))
 
 
-def claim(store: Store, run: LiveRun, content: Record) -> None:
+def claim(store: Store, run: DataclassInstance, content: Record, stream: str = STREAM) -> None:
     """Write where a run's rows come from, before the first; or see that they go on as they began.
 
     Raises DataError where the folder holds another run, or one of other versions or data.
@@ -170,16 +87,16 @@ def claim(store: Store, run: LiveRun, content: Record) -> None:
     content = {
         **shared(store.folder.parent.name),
         "run": asdict(run),
-        "versions": _versions(),
+        "versions": all_versions(),
         "command": sys.argv[1:],
         **content,
     }
     content = json.loads(json.dumps(content))
     store.log({name: content[name] for name in ("command", "workers")})
     if path.exists():
-        before = _checked(path, content)
+        before = _checked(path, content, _defaults(run))
         content = {**before, "data_sha256": {**before["data_sha256"], **content["data_sha256"]}}
-    elif store.done or (store.folder / STREAM).exists():
+    elif store.done or (store.folder / stream).exists():
         raise DataError(
             f"{store.folder} holds rows, and no {PROVENANCE} that says of what run; move it away "
             "and run anew"
@@ -187,13 +104,21 @@ def claim(store: Store, run: LiveRun, content: Record) -> None:
     store.write_provenance(content)
 
 
-def _checked(path: Path, content: Record) -> Record:
+def _defaults(run: DataclassInstance) -> Record:
+    """What stands in for the fields that runs did not have when an earlier one began."""
+    known = {each.name: each.default for each in fields(run) if each.default is not MISSING}
+    filled: Record = json.loads(json.dumps(known))
+    return filled
+
+
+def _checked(path: Path, content: Record, defaults: Record) -> Record:
     """The provenance that is there. Raises DataError where what is now would be another."""
     try:
         before: Record = json.loads(path.read_text(encoding="utf-8"))
         parts = {what: dict(before[what]) for what in ("run", "versions", "data_sha256")}
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise DataError(f"expected the provenance of a live run, got {path}") from error
+    parts["run"] = {**defaults, **parts["run"]}
     for what, known in parts.items():
         for name, value in known.items():
             if content[what].get(name, value) != value:
@@ -204,7 +129,7 @@ def _checked(path: Path, content: Record) -> Record:
     return before
 
 
-def _versions() -> Record:
+def all_versions() -> Record:
     """Versions that scores depend on; Pillow's too, which decodes the images."""
     try:
         pillow: str | None = version("pillow")
@@ -240,21 +165,15 @@ def finish(store: Store, run: LiveRun, stream: Stream) -> None:
     store.append(KEY, Outcome([row]))
 
 
-def finished(folder: Path) -> Record:
+def finished(folder: Path, key: str = KEY) -> Record:
     """The row of a finished run. Raises DataError where there is none."""
     path = folder / ROWS
     with path.open(encoding="utf-8") as file:
         for text in file:
             row: Record = json.loads(text)
-            if row["run"] == KEY:
+            if row["run"] == key:
                 return row
-    raise DataError(f"expected the row of a finished live run in {path}, got none")
-
-
-def attached(folder: Path, name: str) -> Record:
-    """The fields by which a row names a file that is there already."""
-    with (folder / name).open("rb") as file:
-        return {"file": name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    raise DataError(f"expected the row of a finished {key} run in {path}, got none")
 
 
 def write_parquet(path: Path, run: LiveRun, rows: Iterable[Record], gist: Gist) -> None:
@@ -265,30 +184,13 @@ def write_parquet(path: Path, run: LiveRun, rows: Iterable[Record], gist: Gist) 
     Raises DataError where it cannot be written.
     """
     reasons = {name: sorted(gist.errors[name]) for name in run.proxies if name in gist.errors}
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        writer: pq.ParquetWriter | None = None
-        try:
-            for batch in _batches(run, iter(rows), reasons):
-                if writer is None:
-                    writer = pq.ParquetWriter(temporary, batch.schema, compression="zstd")
-                writer.write_batch(batch)
-        finally:
-            if writer is not None:
-                writer.close()
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_batches(path, _batches(run, iter(rows), reasons))
 
 
 def _batches(
     run: LiveRun, rows: Iterator[Record], reasons: dict[str, list[str]]
 ) -> Iterator[pa.RecordBatch]:
-    while part := list(islice(rows, _BATCH)):
+    for part in batched(rows):
         columns: dict[str, pa.Array] = {
             "arch": pa.array([row["arch"] for row in part], pa.string()),
             "seed": pa.array([row["seed"] for row in part], pa.int64()),

@@ -9,38 +9,53 @@ import numpy as np
 
 from bench.base import (
     Arch,
+    BenchError,
     Budget,
     BudgetError,
     BudgetSpentError,
     DataError,
     Floats,
-    GraphProxy,
     Ints,
     OptionError,
     Problem,
     UnknownNameError,
 )
 from bench.proxies.scorer import oriented
-from bench.runs.tasks import Answers
+from bench.runs.tasks import Answering
 
 REFUSALS = (OptionError, BudgetError, DataError, UnknownNameError)
 """What the user asked for and cannot have: it ends a run, where other errors are a failed row."""
 
 
-def parse_budget(text: str) -> Budget:
-    """Read `queries=N` or `seconds=S`. Raises BudgetError unless it is above zero."""
+class QueryFailedError(BenchError):
+    """A query that was charged and has no answer: the network was trained, and diverged."""
+
+
+def parse_budget(text: str, epochs: int | None = None) -> Budget:
+    """Read `queries=N` or `seconds=S`; or `epochs=E`, where a query trains for so many.
+
+    Raises BudgetError unless it is above zero, and holds a query.
+    """
     kind, _, amount = text.partition("=")
     try:
         if kind == "queries":
             budget = Budget(queries=int(amount))
         elif kind == "seconds":
             budget = Budget(seconds=float(amount))
+        elif kind == "epochs" and epochs is not None:
+            budget = Budget(queries=int(amount) // epochs)
         else:
             raise ValueError(kind)
     except ValueError:
+        known = "queries=100 or seconds=20000"
+        if epochs is not None:
+            known = "queries=100, seconds=20000 or epochs=3000"
+        raise BudgetError(f"expected a budget as {known}, got {text!r}") from None
+    if kind == "epochs" and budget.queries == 0:
         raise BudgetError(
-            f"expected a budget as queries=100 or seconds=20000, got {text!r}"
-        ) from None
+            f"expected a budget of at least the {epochs} epochs that one query trains for, got "
+            f"{text}"
+        )
     value = budget.queries if budget.queries is not None else budget.seconds
     if value is None or not 0 < value < float("inf"):
         raise BudgetError(f"expected a budget above zero, got {text}")
@@ -50,12 +65,12 @@ def parse_budget(text: str) -> Budget:
 class Oracle:
     """One search's view of a task: `query` and `scores`, charged to one budget.
 
-    `steps` and `clock` are the trace: for every query the table's row and the seconds spent by
-    then (NaN once something was asked whose seconds nobody recorded). `scored` counts the
-    different architectures of which proxies were read.
+    `steps` and `clock` are the trace: for every query, failed ones too, the table's row and the
+    seconds spent by then (NaN once something was asked whose seconds nobody recorded). `scored`
+    counts the different architectures of which proxies were read.
     """
 
-    def __init__(self, answers: Answers, budget: Budget) -> None:
+    def __init__(self, answers: Answering, budget: Budget) -> None:
         if budget.seconds is not None and not answers.has_seconds:
             raise BudgetError(
                 f"the task {answers.task.name} records no training seconds, so a budget in "
@@ -115,17 +130,24 @@ class Oracle:
 
         Costs one query and the architecture's training seconds, repeats included. Raises
         BudgetSpentError where that is more than the budget holds, and ArchError where the task
-        does not know the architecture; neither is charged.
+        does not know the architecture; neither is charged. Raises QueryFailedError where there is
+        no accuracy, as the network diverged, which is charged.
         """
         row = self._answers.row(arch)
         if len(self.steps) >= self._limit:
             raise BudgetSpentError(f"the budget of {self._limit} queries is spent")
-        seconds = self._seconds + self._answers.seconds[row]
+        validation, cost = self._answers.answer(row)
+        seconds = self._seconds + cost
         self._charge(seconds)
         self.steps.append(row)
         self.clock.append(seconds)
         self.scored_at.append(len(self._scored))
-        return self._answers.validation[row]
+        if isnan(validation):
+            raise QueryFailedError(
+                f"expected an accuracy of {self._answers.space.text(arch)}, got none: its network "
+                "diverged"
+            )
+        return validation
 
     def scores(self, archs: Sequence[Arch], proxies: Sequence[str]) -> Floats:
         """Return `a x p` oriented scores, NaN where failed or not recorded.
@@ -135,33 +157,14 @@ class Oracle:
         rows = [self._answers.row(arch) for arch in archs]
         columns = []
         seconds = self._seconds
-        for name in proxies:
-            values, cost = self._column(name, archs, rows)
+        read = self._answers.columns(proxies, archs, rows)
+        for name, (values, cost) in zip(proxies, read, strict=True):
             seconds += cost
-            columns.append(values)
+            proxy = self._answers.task.proxy(name)
+            columns.append(np.where(np.isfinite(values), oriented(values, proxy), nan))
         self._charge(seconds)
         self._scored.update(rows)
         return np.stack(columns, axis=1) if columns else np.empty((len(rows), 0))
-
-    def _column(
-        self, name: str, archs: Sequence[Arch], rows: Sequence[int]
-    ) -> tuple[Floats, float]:
-        """The oriented values of one proxy, and the seconds they cost."""
-        table = self._answers.task.table
-        proxy = self._answers.task.proxy(name)
-        if name in table.scores:
-            values = table.scores[name][rows]
-            recorded = table.score_seconds.get(name)
-            known = ~np.isnan(values)
-            cost = nan if recorded is None else float(recorded[rows][known].sum())
-        elif isinstance(proxy, GraphProxy):
-            values, cost = self._answers.computed(name, proxy, archs, rows), 0.0
-        else:
-            raise DataError(
-                f"the task {table.name} records no proxy {name}; it records "
-                f"{', '.join(table.scores) or 'none'}"
-            )
-        return np.where(np.isfinite(values), oriented(values, proxy), nan), cost
 
     def _charge(self, seconds: float) -> None:
         """Move the clock to `seconds`, unless that is past the budget."""

@@ -14,10 +14,10 @@ from bench.base import (
     SearcherFactory,
 )
 from bench.runs import members
-from bench.runs.oracle import REFUSALS, Oracle
+from bench.runs.oracle import REFUSALS, Oracle, QueryFailedError
 from bench.runs.parquet import to_bytes
 from bench.runs.row import Attachment, Outcome, SearchRun, budget_text, file_name
-from bench.runs.tasks import Answers, Task, load_task
+from bench.runs.tasks import Answering, Asked, load_task
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ def run_search(run: SearchRun) -> Outcome:
     return Outcome(rows, Attachment(path, to_bytes(traces(task, run.key, searches))))
 
 
-def search_all(task: Task, run: SearchRun) -> list[Search]:
+def search_all(task: Asked, run: SearchRun) -> list[Search]:
     """Run a searcher once for every seed of the run."""
     factory, options = members.searcher(run.searcher)
     return [
@@ -48,9 +48,12 @@ def search_all(task: Task, run: SearchRun) -> list[Search]:
 
 
 def search_once(
-    answers: Answers, run: SearchRun, factory: SearcherFactory, options: Record, seed: int
+    answers: Answering, run: SearchRun, factory: SearcherFactory, options: Record, seed: int
 ) -> Search:
     """Run a searcher once. What it raises ends this search alone and is kept with it.
+
+    A query that failed is charged, and the searcher is not told of it but asked again: no number
+    would stand for a network that diverged.
 
     The generator is keyed by the seed only: two searchers on one task draw from equal streams.
     Raises any of REFUSALS.
@@ -64,22 +67,36 @@ def search_once(
                 arch = searcher.ask()
             except StopIteration:
                 break
-            searcher.tell(arch, oracle.query(arch))
+            try:
+                validation = oracle.query(arch)
+            except QueryFailedError:
+                continue
+            searcher.tell(arch, validation)
     except BudgetSpentError:
         pass
     except REFUSALS:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's searcher may raise anything
         return Search(seed, oracle, f"{type(error).__name__}: {error}")
-    return Search(seed, oracle, None if oracle.steps else "it ended before its first query")
+    if not oracle.steps:
+        return Search(seed, oracle, "it ended before its first query")
+    if not _answered(answers, oracle):
+        return Search(seed, oracle, f"all of its {len(oracle.steps)} queries failed")
+    return Search(seed, oracle)
 
 
-def judged(task: Task, run: SearchRun, search: Search) -> Record:
+def _answered(answers: Answering, oracle: Oracle) -> list[int]:
+    """The rows asked for that have an accuracy, in order."""
+    return [row for row in oracle.steps if not math.isnan(answers.validation[row])]
+
+
+def judged(task: Asked, run: SearchRun, search: Search) -> Record:
     """The row of a finished search: the pick by validation, then its test accuracy.
 
     The pick is the best validation accuracy seen, the earliest of equals. Test accuracy is looked
     up here, when the searcher is gone. Regrets are distances to the best that could be asked for,
-    never negative; `seconds` is null where the task does not record them.
+    never negative, and null where nobody knows it; `seconds` is null where the task does not
+    record them; `failed_queries` is there where queries failed.
     """
     table, answers, oracle = task.table, task.answers, search.oracle
     row: Record = {
@@ -94,41 +111,46 @@ def judged(task: Task, run: SearchRun, search: Search) -> Record:
         "seconds": oracle.clock[-1] if oracle.clock else None,
         "scored": oracle.scored,
     }
+    answered = _answered(answers, oracle)
+    if len(answered) < len(oracle.steps):
+        row["failed_queries"] = len(oracle.steps) - len(answered)
     if search.error is not None:
         return row
-    pick = max(oracle.steps, key=answers.validation.__getitem__)
+    pick = max(answered, key=answers.validation.__getitem__)
     validation = float(table.accuracy["validation"][pick])
     test = _test(task, pick)
+    known = not math.isnan(answers.best)
     return row | {
         "arch": table.archs[pick],
         "validation": validation,
         "test": test,
-        "regret": abs(answers.best - validation),
-        "test_regret": None if test is None else abs(_best_test(task) - test),
+        "regret": abs(answers.best - validation) if known else None,
+        "test_regret": abs(_best_test(task) - test) if known and test is not None else None,
     }
 
 
-def _test(task: Task, row: int) -> float | None:
+def _test(task: Asked, row: int) -> float | None:
     test = task.table.accuracy.get("test")
     if test is None or math.isnan(test[row]):
         return None
     return float(test[row])
 
 
-def _best_test(task: Task) -> float:
+def _best_test(task: Asked) -> float:
     """The best test accuracy among what could be asked for."""
     askable = ~np.isnan(task.table.accuracy["validation"])
     test = task.table.accuracy["test"][askable]
     return float(np.nanmax(test) if task.table.maximise else np.nanmin(test))
 
 
-def traces(task: Task, key: str, searches: list[Search]) -> pa.Table:
+def traces(task: Asked, key: str, searches: list[Search]) -> pa.Table:
     """All queries of some searches, in the one schema that traces have."""
     rows = np.concatenate([np.array(s.oracle.steps, dtype=np.int64) for s in searches])
     steps = [np.arange(len(s.oracle.steps)) for s in searches]
     seeds = [np.full(len(s.oracle.steps), s.seed) for s in searches]
     seconds = np.concatenate([np.array(s.oracle.clock) for s in searches])
     scored = np.concatenate([np.array(s.oracle.scored_at, dtype=np.int64) for s in searches])
+    validation = task.table.accuracy["validation"][rows]
     different, codes = np.unique(rows, return_inverse=True)
     texts = pa.array([task.table.archs[row] for row in different.tolist()], pa.string())
     arch = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), texts)
@@ -139,7 +161,7 @@ def traces(task: Task, key: str, searches: list[Search]) -> pa.Table:
             "seed": pa.array(np.concatenate(seeds), pa.int64()),
             "step": pa.array(np.concatenate(steps), pa.int64()),
             "arch": arch,
-            "validation": pa.array(task.table.accuracy["validation"][rows]),
+            "validation": pa.array(validation, mask=np.isnan(validation)),
             "queries": pa.array(np.concatenate(steps) + 1, pa.int64()),
             "seconds": pa.array(seconds, mask=np.isnan(seconds)),
             "scored": pa.array(scored),

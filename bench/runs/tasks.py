@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import inf, isnan, nan
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +34,81 @@ BORROWS = "@"
 """Stands between a table and where its scores come from, in a task's name."""
 LEAST_NEIGHBOURS = 8
 """How many neighbours an architecture has in a partial table, the nearest ones if need be."""
+
+
+class Asked(Protocol):
+    """What is searched: its name, its proxies, what can be asked of it, and what is true."""
+
+    @property
+    def name(self) -> str:
+        """Unique among all that is searched."""
+
+    @property
+    def table(self) -> Table:
+        """What is known of it; for judging, never for searching."""
+
+    @property
+    def answers(self) -> Answering:
+        """What an oracle answers from."""
+
+    def proxy(self, name: str) -> Proxy | None:
+        """The facts of a proxy. Raises UnknownNameError."""
+
+
+class Answering(Protocol):
+    """What an oracle answers from: the rows of a table, or networks that are trained when asked.
+
+    A row is an architecture's number, in the table or in the order they were first asked for.
+    """
+
+    @property
+    def task(self) -> Asked:
+        """Of what."""
+
+    @property
+    def space(self) -> Space:
+        """Samples and moves among what can be asked."""
+
+    @property
+    def pool(self) -> tuple[Arch, ...] | None:
+        """All that can be asked; None where that is all of the space and is not listed."""
+
+    @property
+    def validation(self) -> Sequence[float]:
+        """By row, oriented; NaN where there is none."""
+
+    @property
+    def best(self) -> float:
+        """The best validation accuracy that can be had, as the table has it; NaN if unknown."""
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether it can be told what a query takes."""
+
+    @property
+    def least_seconds(self) -> float:
+        """The least that a query takes."""
+
+    def row(self, arch: Arch) -> int:
+        """The row of an architecture. Raises ArchError where it cannot be asked."""
+
+    def answer(self, row: int) -> tuple[float, float]:
+        """The oriented validation accuracy, NaN where training failed, and its seconds."""
+
+    def columns(
+        self, names: Sequence[str], archs: Sequence[Arch], rows: Sequence[int]
+    ) -> list[tuple[Floats, float]]:
+        """For each proxy `a` values, as it defines them, and what reading them costs in seconds.
+
+        NaN where not recorded, -inf where failed. Raises DataError or OptionError for a proxy
+        that cannot be had.
+        """
+
+    def features(self, archs: Sequence[Arch], kind: str) -> Floats:
+        """The `a x f` features of a kind. Raises OptionError for another kind."""
+
+    def proxies(self) -> tuple[str, ...]:
+        """The proxies that can be had."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +140,20 @@ class Task:
     def truth(self, name: str | None = None) -> tuple[str, Floats]:
         """The column that scores are compared with: its name and `n` values.
 
-        By default validation where all rows have it, else test; any accuracy or target by name.
+        By default validation where all rows have it, or no test either, as their networks diverged;
+        else test. Any accuracy or target by name.
         """
         if name is None:
-            validation = self.table.accuracy.get("validation")
-            whole = validation is not None and not np.isnan(validation).any()
-            name = "validation" if whole else "test"
+            name = "validation" if self._validated() else "test"
         return name, column(self.table, name)
+
+    def _validated(self) -> bool:
+        """Whether test is known of no architecture but those that validation is known of."""
+        validation = self.table.accuracy.get("validation")
+        if validation is None:
+            return False
+        test = self.table.accuracy.get("test", np.zeros_like(validation))
+        return not bool((np.isnan(validation) & ~np.isnan(test)).any())
 
 
 class Answers:
@@ -129,6 +212,37 @@ class Answers:
                 f"{self.task.space.text(arch)}; it can be asked for {len(self._rows)} others"
             )
         return row
+
+    def answer(self, row: int) -> tuple[float, float]:
+        """The oriented validation accuracy of a row, and its training seconds."""
+        return self.validation[row], self.seconds[row]
+
+    def columns(
+        self, names: Sequence[str], archs: Sequence[Arch], rows: Sequence[int]
+    ) -> list[tuple[Floats, float]]:
+        """The `a` values of each proxy, and the seconds recorded of them.
+
+        A proxy of the graph alone costs nothing. Raises DataError for one that is not recorded.
+        """
+        return [self._column(name, archs, rows) for name in names]
+
+    def _column(
+        self, name: str, archs: Sequence[Arch], rows: Sequence[int]
+    ) -> tuple[Floats, float]:
+        table = self.task.table
+        proxy = self.task.proxy(name)
+        if name in table.scores:
+            values = table.scores[name][list(rows)]
+            recorded = table.score_seconds.get(name)
+            known = ~np.isnan(values)
+            cost = nan if recorded is None else float(recorded[list(rows)][known].sum())
+            return values, cost
+        if isinstance(proxy, GraphProxy):
+            return self.computed(name, proxy, archs, rows), 0.0
+        raise DataError(
+            f"the task {table.name} records no proxy {name}; it records "
+            f"{', '.join(table.scores) or 'none'}"
+        )
 
     def computed(
         self, name: str, proxy: GraphProxy, archs: Sequence[Arch], rows: Sequence[int]

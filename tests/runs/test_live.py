@@ -17,7 +17,15 @@ from bench.proxies.recorded import Recorded
 from bench.runs import choose, live, live_rows, members
 from bench.runs.live import LiveRun
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
+
+from bench.networks import Weights, network
+from bench.proxies.live import score
+from bench.runs.live import scorable
+from bench.runs.recipes import split_of
+from bench.training.recipe import parse
 
 SPACE = members.space("nasbench201")
 ARCHS = choose.sampled(SPACE, 5, keyed(0, "test"))
@@ -244,3 +252,58 @@ def test_memory_is_flat_in_the_number_of_architectures() -> None:
             pages.append(int(statm.read_text().split()[1]))
     growth = np.median(pages[-5:]) - np.median(pages[:5])
     assert growth * 4096 < 4 * 2**20
+
+
+RECIPE = "digits,training=60,batch=10,skeleton=cells:1/channels:2,epochs=1"
+
+
+def by_recipe(*proxies: str, **how: Any) -> LiveRun:
+    return run_of(*proxies, **({"batch": 16, **live.by_recipe(RECIPE)} | how))
+
+
+def test_a_recipe_decides_images_and_networks() -> None:
+    pytest.importorskip("sklearn")
+    run = by_recipe("params", "nwot")
+    assert (run.dataset, run.shape) == ("digits", (("cells", 1), ("channels", 2)))
+    assert parse(str(run.recipe)) == parse(RECIPE)
+    assert live.classes(run) == 10
+    (row,) = live_rows.rows(replace(run, archs=1), ARCHS[:1])
+    module = network("nasbench201", ARCHS[0], Weights(0), channels=2, cells=1)
+    count = sum(each.numel() for each in module.parameters())
+    assert row["values"]["params"] == pytest.approx(count / 1e6)
+    batches = live.minibatches_of(run, 0)
+    nwot = scorable("nwot")
+    assert isinstance(nwot, Computed)
+    alone = score(module, batches, [nwot], seed=0)
+    assert row["values"]["nwot"] == alone["nwot"].value
+
+
+def test_minibatches_of_a_recipe_are_of_its_normalised_training_images_alone() -> None:
+    pytest.importorskip("sklearn")
+    part = split_of(parse(RECIPE)).train
+    batches = live.minibatches_of(by_recipe("nwot"), 0)
+    assert [tuple(each.images.shape) for each in batches] == [(16, 3, 8, 8)] * 2
+    known = {image.numpy().tobytes(): int(part.labels[i]) for i, image in enumerate(part.images)}
+    drawn = [image.numpy().tobytes() for each in batches for image in each.images]
+    assert len(set(drawn)) == 32
+    labels = [label for each in batches for label in each.labels.tolist()]
+    assert [known[image] for image in drawn] == labels
+    again = live.minibatches_of(by_recipe("nwot"), 0)
+    assert all(torch.equal(a.images, b.images) for a, b in zip(batches, again, strict=True))
+    other = live.minibatches_of(by_recipe("nwot"), 1)
+    assert not torch.equal(batches[0].images, other[0].images)
+
+
+def test_a_recipe_of_few_images_gives_one_minibatch_or_says_so() -> None:
+    pytest.importorskip("sklearn")
+    assert len(live.minibatches_of(by_recipe("nwot", batch=31), 0)) == 1
+    with pytest.raises(DataError, match=r"61 different training images .* got 60; take a smaller"):
+        live.minibatches_of(by_recipe("nwot", batch=61), 0)
+
+
+def test_networks_of_a_recipe_score_alike_alone_and_stacked() -> None:
+    pytest.importorskip("sklearn")
+    alone = values(live_rows.rows(by_recipe("snip"), ARCHS))
+    stacked = values(live_rows.rows(by_recipe("snip", stack=5), ARCHS))
+    for one, other in zip(alone, stacked, strict=True):
+        assert other["values"]["snip"] == pytest.approx(one["values"]["snip"], rel=1e-4)

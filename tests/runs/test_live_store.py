@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +226,25 @@ def test_another_run_or_other_data_is_refused(claimed: Path) -> None:
         claim(claimed, other, a="1")
     with pytest.raises(DataError, match=r"results of a \"1\", and here it is \"2\""):
         claim(claimed, RUN, a="2")
+
+
+def test_a_run_of_before_there_were_recipes_goes_on_without_one(claimed: Path) -> None:
+    path = claimed / "provenance.json"
+    content = json.loads(path.read_text())
+    del content["run"]["recipe"]
+    path.write_text(json.dumps(content))
+    claim(claimed, RUN, a="1")
+    with pytest.raises(DataError, match=r"results of recipe null, and here it is \"digits\""):
+        claim(claimed, replace(RUN, recipe="digits"), a="1")
+
+
+def test_another_recipe_is_another_run(tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "here"
+    claim(folder, replace(RUN, recipe="digits"), digits="1")
+    with pytest.raises(DataError, match=r"recipe \"digits\", and here it is \"digits,batch=9\""):
+        claim(folder, replace(RUN, recipe="digits,batch=9"), digits="1")
+    with pytest.raises(DataError, match=r"results of digits \"1\", and here it is \"2\""):
+        claim(folder, replace(RUN, recipe="digits"), digits="2")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"run": 3}'])

@@ -183,3 +183,19 @@ def test_a_table_is_read_from_both_once(data: Path, monkeypatch: pytest.MonkeyPa
     assert len(task.answers.pool) == 9_445
     monkeypatch.setattr(tasks, "load", None)
     assert load_task(name) is task
+
+
+def test_truth_is_validation_unless_test_is_known_of_more() -> None:
+    whole = toy_table().accuracy
+    holed = {name: np.where(np.arange(64) == 5, np.nan, values) for name, values in whole.items()}
+
+    def truth(**accuracy: object) -> str:
+        return Task(TOY, toy_table(accuracy=accuracy)).truth()[0]
+
+    assert truth(**whole) == "validation"
+    assert truth(**holed) == "validation"
+    assert truth(validation=holed["validation"], test=whole["test"]) == "test"
+    assert truth(validation=whole["validation"], test=holed["test"]) == "validation"
+    assert truth(test=whole["test"]) == "test"
+    with pytest.raises(DataError, match="has no test accuracy"):
+        truth(validation=holed["validation"])

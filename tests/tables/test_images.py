@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.base import BenchError, DataError, OptionError, UnknownNameError
-from bench.tables import images
-from bench.tables.images import DATASETS, available, dataset, minibatches
+from bench.tables import _image_files
+from bench.tables.images import DATASETS, available, dataset, digest, everything, minibatches
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -93,13 +94,13 @@ def test_only_the_images_of_the_minibatches_are_decoded(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[str] = []
-    decode = images._decode
+    decode = _image_files._decode
 
     def counted(content: bytes, where: str) -> np.ndarray:
         decoded.append(where)
         return decode(content, where)
 
-    monkeypatch.setattr(images, "_decode", counted)
+    monkeypatch.setattr(_image_files, "_decode", counted)
     minibatches(dataset("cifar10"), 16, 2, rng())
     assert len(set(decoded)) == len(decoded) == 32
 
@@ -132,6 +133,92 @@ def test_a_users_own_file_is_normalised_by_its_own_images(kind: str, tmp_path: P
     expected = (pixels - mean) / pixels.std((0, 2, 3), keepdims=True)
     np.testing.assert_allclose(np.concatenate([first, second]), expected[order], atol=1e-4)
     np.testing.assert_array_equal(np.concatenate([one, two]), labels[order])
+
+
+def folder_of(path: Path, pixels: np.ndarray, labels: np.ndarray) -> str:
+    """A folder with a folder for every class, its images in the order of rows."""
+    for at, (image, label) in enumerate(zip(pixels, labels, strict=True)):
+        place = path / f"class {label}" / f"{at:02}.PNG"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(png(image))
+    return str(path)
+
+
+def test_a_folder_has_a_folder_for_every_class(tmp_path: Path) -> None:
+    pixels, labels = drawn(12), np.arange(12) % 3
+    text = folder_of(tmp_path / "own", pixels, labels)
+    (tmp_path / "own" / "class 1" / "notes.txt").write_text("no image")
+    (tmp_path / "own" / ".cache").mkdir()
+    found = dataset(text)
+    assert (found.classes, found.size, available(found)) == (3, 8, 12)
+    order = np.argsort(labels, kind="stable")
+    images, numbers = everything(found)
+    np.testing.assert_array_equal(images, pixels[order])
+    np.testing.assert_array_equal(numbers, labels[order])
+    np.testing.assert_allclose(found.mean, pixels.mean((0, 2, 3)))
+    ((batch, _),) = minibatches(found, 12, 1, rng())
+    scaled = (pixels - pixels.mean((0, 2, 3), keepdims=True)) / pixels.std((0, 2, 3), keepdims=True)
+    np.testing.assert_allclose(batch, scaled[order][rng().permutation(12)], atol=1e-4)
+
+
+def test_a_folders_mean_is_of_all_its_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.tables.images._STATISTICS_OF", 3)
+    pixels = np.repeat(np.array([10, 20, 60], np.uint8), 4)[:, None, None, None]
+    text = folder_of(tmp_path / "own", np.broadcast_to(pixels, (12, 3, 2, 2)), np.arange(12) // 4)
+    assert dataset(text).mean == (30.0, 30.0, 30.0)
+
+
+def test_a_folder_that_is_wrong_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="a folder of images for every class in .*, got none"):
+        dataset(str(tmp_path))
+    folder_of(tmp_path, drawn(4), np.arange(4) % 2)
+    (tmp_path / "class 0" / "00.PNG").write_bytes(png(drawn(1, 9)[0]))
+    with pytest.raises(DataError, match=r"02\.PNG as 3 x 9 x 9, got 3 x 8 x 8"):
+        dataset(str(tmp_path))
+    (tmp_path / "class 0" / "00.PNG").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"image .*00\.PNG could not be decoded"):
+        dataset(str(tmp_path))
+    (tmp_path / "class 9").mkdir()
+    with pytest.raises(DataError, match="got none in .*class 9"):
+        dataset(str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "npz"])
+def test_everything_is_all_images_as_they_are(kind: str, tmp_path: Path) -> None:
+    pixels, labels = drawn(12), rng().integers(3, size=12)
+    if kind == "parquet":
+        text = write(tmp_path / "own.parquet", [*map(png, pixels)], labels, row_group_size=5)
+    else:
+        text = str(tmp_path / "own.npz")
+        np.savez(text, x=pixels, y=labels)
+    found, numbers = everything(dataset(text))
+    assert (found.dtype, numbers.dtype) == (np.uint8, np.int64)
+    np.testing.assert_array_equal(found, pixels)
+    np.testing.assert_array_equal(numbers, labels)
+
+
+def test_everything_is_of_the_classes_alone(data: Path) -> None:
+    found, labels = everything(dataset("imagenet16-120"))
+    content = np.load(data / "images" / "imagenet16_960imgs.npz")
+    kept = content["y"] <= 120
+    np.testing.assert_array_equal(found, content["x"][kept])
+    np.testing.assert_array_equal(labels, content["y"][kept] - 1)
+    with pytest.raises(OptionError, match="images that are there, got noise"):
+        everything(dataset("noise"))
+
+
+def test_a_digest_is_of_names_and_contents(tmp_path: Path) -> None:
+    text = folder_of(tmp_path / "own", drawn(4), np.arange(4) % 2)
+    first = digest(tmp_path / "own")
+    assert digest(Path(text)) == first
+    image = tmp_path / "own" / "class 0" / "00.PNG"
+    assert digest(image) == sha256(image.read_bytes()).hexdigest()
+    image.rename(image.with_name("01.PNG"))
+    renamed = digest(tmp_path / "own")
+    image.with_name("01.PNG").write_bytes(b"other")
+    assert len({first, renamed, digest(tmp_path / "own")}) == 3
 
 
 def test_grey_images_are_read_as_colours_and_one_colour_is_no_division_by_zero(
