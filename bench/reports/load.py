@@ -30,7 +30,12 @@ _PREDICT_FIELDS = (
     *("predictor", "budget", "queries", "seconds", "scored"),
     *("n", "predicted", "facts", "file", "sha256"),
 )
-_FIELDS = {"score": _SCORE_FIELDS, "search": _SEARCH_FIELDS, "predict": _PREDICT_FIELDS}
+_FIELDS = {
+    "score": _SCORE_FIELDS,
+    "search": _SEARCH_FIELDS,
+    "predict": _PREDICT_FIELDS,
+    "table": ("file", "sha256"),
+}
 _COMMIT = r"\w[\w.+-]*"
 """What a commit is called; a report's folder is called the same."""
 _KEY = ("kind", "run", "task", "searcher", "budget", "seed")
@@ -100,8 +105,12 @@ class Study:
     """By task, predictor and budget; each is read when its numbers are computed."""
     profiles: tuple[Record, ...]
     """Rows of `ipl-bench profile`, by run and part."""
+    made: tuple[tuple[Path, Record], ...]
+    """The row, and its folder, of every table that was made by training networks."""
     failed: tuple[Record, ...]
     """The rows of runs that failed, as written."""
+    sources: tuple[Record, ...]
+    """Every row that counts: what it is of, its run and seed, and the file it names."""
     provenance: Mapping[str, Record]
     """By machine, what provenance.json says."""
 
@@ -198,9 +207,19 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
         searches=tuple(sorted(searches, key=lambda s: (s.task, s.searcher, s.budget, s.seed))),
         predictions=grouped((f, row) for f, row in fine if row["kind"] == "predict"),
         profiles=tuple(row for _, row in fine if row["kind"] == "profile"),
+        made=tuple((folder, row) for folder, row in fine if row["kind"] == "table"),
         failed=tuple(row for _, row in kept if row["status"] == "failed"),
+        sources=tuple(_source(folder, row) for folder, row in kept),
         provenance={folder.name: _provenance(folder) for folder in folders},
     )
+
+
+def _source(folder: Path, row: Record) -> Record:
+    """Where numbers of a row come from, and what leads to it."""
+    who = row.get("searcher") or row.get("predictor")
+    source: Record = {"kind": row["kind"], "task": row["task"], "who": who}
+    named = ("budget", "seed", "run", "part", "status", "file", "sha256")
+    return source | {"folder": folder.name} | {name: row.get(name) for name in named}
 
 
 def _key(row: Record) -> tuple[str, ...]:

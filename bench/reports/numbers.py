@@ -14,10 +14,14 @@ from bench.reports.comparisons import ceiling, compare, lead
 from bench.reports.correlations import correlate_sample
 from bench.reports.load import ScoreSet, Study
 from bench.reports.noise import compare_truths
+from bench.reports.own_table import SeedNoise, measure_tables
+from bench.reports.proxy_pairs import Ranking, compare_proxies, compare_rankings, rank_proxies
 from bench.reports.sample import draw_sample
+from bench.reports.sampling import SUBSETS, sample_networks
 from bench.reports.searches import Curve, curves, summarise
 from bench.reports.seeds import compare_seeds
 from bench.reports.tables import failure_records
+from bench.reports.targets import fronts, score_targets
 from bench.runs.pool import in_order
 
 
@@ -29,8 +33,14 @@ class Numbers:
     comparisons: Sequence[Record]
     leads: Sequence[Record]
     ceilings: Sequence[Record]
+    targets: Sequence[Record]
+    fronts: Sequence[Record]
+    proxy_pairs: Sequence[Record]
+    agreements: Sequence[Record]
+    sampling: Sequence[Record]
     noise: Sequence[Record]
     seeds: Sequence[Record]
+    own_tables: Sequence[SeedNoise]
     searches: Sequence[Record]
     failures: Sequence[Record]
     curves: Mapping[str, Sequence[Curve]]
@@ -45,6 +55,11 @@ class _OfTask:
     comparisons: Sequence[Record]
     leads: Sequence[Record]
     ceilings: Sequence[Record]
+    targets: Sequence[Record]
+    fronts: Sequence[Record]
+    proxy_pairs: Sequence[Record]
+    sampling: Sequence[Record]
+    ranking: Ranking
 
 
 def measure(study: Study, *, seed: int, resamples: int = 1000, workers: int = 1) -> Numbers:
@@ -67,8 +82,14 @@ def measure(study: Study, *, seed: int, resamples: int = 1000, workers: int = 1)
         comparisons=[record for task in tasks for record in task.comparisons],
         leads=[record for task in tasks for record in task.leads],
         ceilings=[record for task in tasks for record in task.ceilings],
+        targets=[record for task in tasks for record in task.targets],
+        fronts=[record for task in tasks for record in task.fronts],
+        proxy_pairs=[record for task in tasks for record in task.proxy_pairs],
+        agreements=compare_rankings([task.ranking for task in tasks]),
+        sampling=[record for task in tasks for record in task.sampling],
         noise=compare_truths(by_task, rng=rng(), resamples=resamples),
         seeds=compare_seeds(study.repeats, rng=rng(), resamples=resamples),
+        own_tables=tuple(measure_tables(study, rng=rng(), resamples=resamples)),
         searches=summarise(study.searches, rng=rng(), resamples=resamples),
         failures=failure_records(correlations, study.failed),
         curves={
@@ -94,4 +115,9 @@ def _of_task(each: ScoreSet, *, seed: int, resamples: int) -> _OfTask:
             comparisons=compare(each.task, sample),
             leads=lead(each.task, sample),
             ceilings=ceilings,
+            targets=score_targets(each, sample),
+            fronts=fronts(each),
+            proxy_pairs=compare_proxies(each.task, sample),
+            sampling=sample_networks(each.task, sample, rng=rng(), subsets=min(SUBSETS, resamples)),
+            ranking=rank_proxies(each.task, sample),
         )

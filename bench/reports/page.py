@@ -15,6 +15,9 @@ from bench.reports.tables import Table, markdown_text, number, with_interval
 
 _TITLES = {
     "correlations": "Correlations",
+    "targets": "Hardware and robustness",
+    "sampling": "Sampling error",
+    "own-noise": "Seed noise",
     "searches": "Searches",
     "race": "Race",
     "predictions": "Predictions",
@@ -66,6 +69,7 @@ def page(
         parts += [markdown_text(table) for table in shown[section]]
         if section == "correlations":
             parts += _comparisons(numbers)
+        parts += _more(section, numbers)
         if any(table.label.startswith(FACTS) for table in shown[section]):
             parts.append(f"What predictors tell of themselves: [{FACTS}.csv]({FACTS}.csv).\n")
     return "\n".join(parts)
@@ -104,6 +108,10 @@ def _head(study: Study, command: str) -> str:
         if "run" in facts:
             lines.append(f"- {_protocol(facts['run'])}")
     lines.append(f"\n{_counts(study)}.\n")
+    lines.append(
+        "Which rows a number comes from: its task, and searcher or predictor with budget, name "
+        "their runs in [sources.csv](sources.csv), with seeds, files and their SHA-256.\n"
+    )
     return "\n".join(lines)
 
 
@@ -151,6 +159,35 @@ def _comparisons(numbers: Numbers) -> list[str]:
         ]
         parts.append("")
     return parts
+
+
+def _more(section: str, numbers: Numbers) -> list[str]:
+    """Links to records that no table shows whole."""
+    told = {
+        "correlations": (
+            ("How alike two proxies rank", "proxy-pairs", numbers.proxy_pairs),
+            ("How alike two tasks rank proxies", "agreements", numbers.agreements),
+        ),
+        "targets": (
+            (
+                "Architectures that no other beats at a target and accuracy",
+                "fronts",
+                numbers.fronts,
+            ),
+        ),
+        "own-noise": (
+            (
+                "Proxies beside the ceiling",
+                "own-noise-proxies",
+                [record for each in numbers.own_tables for record in each.proxies],
+            ),
+        ),
+    }
+    return [
+        f"{words}: [{name}.csv]({name}.csv).\n"
+        for words, name, records in told.get(section, ())
+        if records
+    ]
 
 
 def _race(race: Race) -> list[str]:

@@ -58,6 +58,8 @@ def task_outcome(
     for split in ("validation", "test"):
         if split in task.table.accuracy:
             columns[split] = pa.array(task.table.accuracy[split][rows])
+    for name, values in task.table.targets.items():
+        columns[f"target:{name}"] = pa.array(values[rows])
     for name, values in scores.items():
         columns[f"score:{name}"] = pa.array(values)
         if name in seconds:

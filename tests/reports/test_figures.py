@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -10,15 +11,25 @@ from matplotlib.text import Text
 
 from bench.base import Floats, Record
 from bench.reports.correlations import correlate
+from bench.reports.figures.clusters import cluster_figure
 from bench.reports.figures.heatmap import heatmaps
+from bench.reports.figures.hexbins import hexbins
 from bench.reports.figures.noise import noise_figure
+from bench.reports.figures.own_table import noise_figures
+from bench.reports.figures.sampling import sampling_figures
 from bench.reports.figures.scatter import scatter
 from bench.reports.figures.search import search_curves
-from bench.reports.figures.top import top_curves
+from bench.reports.figures.top import best_curves, overlap_curves
+from bench.reports.figures.trade_offs import front_figures, target_heatmaps
 from bench.reports.load import ScoreSet
 from bench.reports.noise import PAIRS
+from bench.reports.own_table import Repeats, measure_noise
+from bench.reports.proxy_pairs import cluster
+from bench.reports.sample import draw_sample
+from bench.reports.sampling import sample_networks
 from bench.reports.searches import Curve
 from bench.reports.style import COLUMN_INCHES, PAGE_INCHES, SMALLEST_POINTS, paper_style
+from bench.reports.targets import score_targets
 
 
 @pytest.fixture(autouse=True)
@@ -102,12 +113,99 @@ def points() -> Figure | None:
     return scatter(score_set(), measured(score_set()))
 
 
-def tiles() -> Figure | None:
-    return scatter(score_set(3000), measured(score_set(3000)))
+def hexagons() -> Figure | None:
+    return hexbins(score_set(3000), measured(score_set(3000)))
+
+
+def one_hexagons() -> Figure | None:
+    data = score_set(2000, scores={"my_package/proxies.py:SomeProxy,power=2": np.arange(2000.0)})
+    return hexbins(data, measured(data))
 
 
 def top() -> Figure:
-    return top_curves([score_set(task=t) for t in TASKS], measured(score_set()))[0]
+    return best_curves([score_set(task=t) for t in TASKS], measured(score_set()))[0]
+
+
+def overlap() -> Figure:
+    return overlap_curves([score_set(task=t) for t in TASKS], measured(score_set()))[0]
+
+
+def alike(names: Sequence[str]) -> Figure:
+    rng = np.random.default_rng(0)
+    records: list[Record] = [
+        {"task": "a/x", "proxy": one, "other": two, "kendall": float(rng.uniform(-0.4, 1))}
+        for one, two in combinations(names, 2)
+    ]
+    records[0]["kendall"] = None
+    found = cluster(records, "proxy")
+    assert found is not None
+    return cluster_figure(found)
+
+
+def few_alike() -> Figure:
+    return alike(("nwot", "jacov", "params", "plain"))
+
+
+def tasks_alike() -> Figure:
+    return alike(
+        [f"transnasbench101-{kind}/class_{i}" for kind in ("micro", "x" * 30) for i in "ab"]
+    )
+
+
+def many_alike() -> Figure:
+    return alike([f"proxy_{i:02}" for i in range(28)])
+
+
+def with_targets(n: int = 2000) -> ScoreSet:
+    rng = np.random.default_rng(n)
+    data = score_set(n)
+    cost = np.exp(data.scores["gaps"] / 9 + rng.normal(size=n))
+    attacks = {f"fgsm@Linf_eps-{eps}": data.target / eps + rng.normal(size=n) for eps in (1.0, 4.0)}
+    robust = {f"an_attack_of_a_long_name_{i}@Linf": -data.target for i in range(3)}
+    return replace(data, targets={"phone_latency_ms": cost, **attacks, **robust})
+
+
+def targets(which: int = 0) -> Figure:
+    data = with_targets()
+    sample = draw_sample(data.target, data.scores, rng=np.random.default_rng(0), resamples=20)
+    return target_heatmaps(data, score_targets(data, sample), measured(data))[which]
+
+
+def other_targets() -> Figure:
+    return targets(1)
+
+
+def front() -> Figure:
+    data = with_targets()
+    sample = draw_sample(data.target, data.scores, rng=np.random.default_rng(0), resamples=20)
+    return front_figures(data, score_targets(data, sample), measured(data))[0]
+
+
+def sampled() -> Figure:
+    rng = np.random.default_rng(0)
+    found: list[Record] = []
+    for task in TASKS:
+        data = score_set(900)
+        sample = draw_sample(data.target, data.scores, rng=rng, resamples=2)
+        found += sample_networks(task, sample, rng=rng, subsets=20)
+    return sampling_figures(found)[0]
+
+
+def own(proxies: int = 6) -> Figure:
+    rng = np.random.default_rng(0)
+    mean = rng.normal(90, 3, (80, 1))
+    accuracy = {"validation": mean + rng.normal(size=(80, 3))}
+    scores = {f"some_proxy_{i}": mean[:, 0] + i * rng.normal(size=80) for i in range(proxies)}
+    repeats = Repeats(tuple(map(str, range(80))), (0, 1, 2), accuracy)
+    return noise_figures(measure_noise("a/x", repeats, scores, rng=rng, resamples=50))[0]
+
+
+def own_without_proxies() -> Figure:
+    return own(0)
+
+
+def own_with_many() -> Figure:
+    return own(25)
 
 
 BASES = ("random", "local-search", "evolution", "regularised-evolution")
@@ -160,8 +258,10 @@ def noise() -> Figure | None:
 
 
 FIGURES = [
-    one_heatmap, wide_heatmap, long_heatmap, points, tiles, crowded_scores, top, search,
-    long_search, variants_search, one_long_search, one_search, noise,
+    one_heatmap, wide_heatmap, long_heatmap, points, hexagons, one_hexagons, crowded_scores, top,
+    overlap, few_alike, tasks_alike, many_alike, targets, other_targets, front, sampled, own,
+    own_without_proxies, own_with_many, search, long_search, variants_search, one_long_search,
+    one_search, noise,
 ]  # fmt: skip
 
 
@@ -245,15 +345,65 @@ def test_scatter_counts_failures_and_takes_the_strongest() -> None:
 
 def test_every_defined_score_is_drawn_once() -> None:
     data = score_set(3000, failed=11)
-    figure = scatter(data, measured(data))
+    assert sorted(hexagon_counts(hexbins(data, measured(data)))) == [1500, 2989, 3000]
+
+
+def hexagon_counts(figure: Figure | None) -> list[float]:
+    """How many architectures a figure's hexagons hold, by panel."""
     assert figure is not None
-    counts = [
-        float(np.sum(mesh.get_array()))
-        for axes in figure.axes
-        for mesh in axes.collections
-        if axes.get_title(loc="left")
-    ]
-    assert sorted(counts) == [1500, 2989, 3000]
+    meshes = [mesh for axes in figure.axes[:-1] for mesh in axes.collections]
+    return [float(np.sum(found)) for mesh in meshes if (found := mesh.get_array()) is not None]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_what_hexagons_leave_out_is_counted(sign: float) -> None:
+    data = score_set(2000, failed=0)
+    truth = sign * np.concatenate([[1.0, 2.0, 3.0], data.target[3:]])
+    scores = {"nwot": data.scores["nwot"]}
+    turned = replace(data, accuracy={"validation": truth}, scores=scores, maximise=sign > 0)
+    figure = hexbins(turned, measured(turned))
+    assert hexagon_counts(figure) == [1997]
+    assert figure is not None
+    assert "3\nbeyond" in words(figure)
+
+
+def test_ranks_at_the_margins_are_shares_of_all() -> None:
+    data = score_set(2000, failed=500)
+    data = replace(data, scores={"nwot": data.scores["nwot"]})
+    figure = hexbins(data, measured(data))
+    assert figure is not None
+    above, _, _, beside = figure.axes[:4]
+    shares = np.asarray(above.lines[0].get_ydata())
+    assert shares.size == 1500
+    assert (shares[0], shares[-1]) == (501 / 2000, 1.0)
+    assert np.asarray(beside.lines[0].get_xdata())[0] == 1 / 2000
+
+
+def test_overlap_of_all_is_whole_and_of_one_is_the_best() -> None:
+    data = score_set(failed=0)
+    data = replace(data, scores={"own": data.target, "against": -data.target})
+    (figure,) = overlap_curves([data], [cell("a/x", name, 0.5) for name in data.scores])
+    lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in figure.axes[0].lines}
+    assert (lines["own"] == 1).all()
+    assert (lines["against"][0], lines["against"][-1]) == (0.0, 1.0)
+    assert lines["random"][0] == 1 / 200
+
+
+def test_the_front_is_drawn_where_a_proxy_leads() -> None:
+    figure = front()
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles[0] == "phone_latency_ms"
+    assert sum(title.startswith("fgsm") for title in titles) == 1
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend[:2] == ["architectures", "Pareto front"]
+    data = with_targets()
+    line = next(line for line in figure.axes[0].lines if line.get_drawstyle() == "steps-post")
+    x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    assert (np.diff(x) > 0).all()
+    assert (np.diff(y) > 0).all()
+    cost = data.targets["phone_latency_ms"]
+    assert y[-1] == data.target[np.isfinite(cost)].max()
+    assert x[0] == np.nanmin(cost)
 
 
 def test_scatter_of_nothing_is_none() -> None:
@@ -266,7 +416,7 @@ def test_top_curves_end_at_the_optimum(sign: float) -> None:
     data = score_set(failed=0)
     truth = sign * data.target
     turned = score_set(failed=0, accuracy={"validation": truth}, maximise=sign > 0)
-    (figure,) = top_curves([turned], measured(data))
+    (figure,) = best_curves([turned], measured(data))
     lines = {str(line.get_label()): line for line in figure.axes[0].lines}
     optimum = sign * data.target.max()
     for name in ("nwot", "random", "optimum"):
@@ -278,8 +428,8 @@ def test_top_curves_end_at_the_optimum(sign: float) -> None:
 
 
 def test_top_curves_of_nothing_are_none() -> None:
-    assert top_curves([], []) == []
-    assert top_curves([score_set()], []) == []
+    assert best_curves([], []) == []
+    assert best_curves([score_set()], []) == []
 
 
 def test_search_curves_tell_searchers_apart_and_count_seeds() -> None:

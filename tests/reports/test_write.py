@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 from pathlib import Path
@@ -11,7 +12,9 @@ from bench.base import DataError
 from bench.reports._written import replace_files
 from bench.reports.load import load_studies
 from bench.reports.numbers import measure
-from bench.reports.write import figures_of, write_reports
+from bench.reports.pictures import figures_of
+from bench.reports.predictions import measure_predictions
+from bench.reports.write import write_reports
 from tests.reports.conftest import Results
 
 
@@ -36,10 +39,11 @@ def test_reports_come_back_byte_for_byte(study: Results, reports: Path) -> None:
     write_reports(study.root, reports, resamples=20)
     assert contents(reports) == first
     first = {name.removeprefix("made-up/"): content for name, content in first.items()}
-    suffixes = {".md", ".csv", ".tex", ".png", ".pdf", ".sha256"}
+    suffixes = {".md", ".csv", ".tex", ".png", ".pdf", ".sha256", ".html"}
     assert {Path(name).suffix for name in first} == suffixes
     assert b"](abc123/README.md): 2 tasks with scores, 8 searches, 2 failed" in first["README.md"]
-    wanted = {"heatmap-1", "top-k-1", "noise", "search-queries-1"}
+    wanted = {"heatmap-1", "best-of-k-1", "top-k-1", "noise", "search-queries-1", "sampling-1"}
+    wanted |= {"proxy-pairs-nasbench201-suite-cifar10"}
     wanted |= {"scatter-nasbench201-suite-cifar10", "scatter-nasbench201-cifar10-valid"}
     wanted |= {f"race-all-{name}" for name in ("ranks", "iqm-1", "mean-1", "profile")}
     figures = {Path(name).stem for name in first if name.startswith("abc123/figures/")}
@@ -47,11 +51,48 @@ def test_reports_come_back_byte_for_byte(study: Results, reports: Path) -> None:
     page = first["abc123/README.md"].decode()
     links = re.findall(r"\]\(([^)]+)\)", page)
     assert len(links) > 10
-    pages = {"README.md", "abc123/README.md", "written.sha256"}
+    pages = {"README.md", "abc123/README.md", "abc123/index.html", "written.sha256"}
     assert {f"abc123/{link}" for link in links} == set(first) - pages
     for text in ("`ipl-bench report`", "`abc123`", "evolution,warm=nwot", "no \\| way_5%", "ceil"):
         assert text in page
     assert str(study.root) not in page
+
+
+def test_targets_and_made_tables_are_reported_and_every_number_has_its_rows(
+    results: Results, reports: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(80, 4, 60)
+    archs = [f"arch-{i}" for i in range(60)]
+    results.add_scores("s/x", {"validation": truth}, {"a": truth, "b": -truth, "c": truth**2})
+    columns = {"arch": archs * 2, "seed": [0] * 60 + [1] * 60}
+    values = {"validation": np.tile(truth, 2) + rng.normal(size=120)}
+    made = results.attach("table.parquet", columns | values)
+    results.append(kind="table", task="s/x", run="table", **made)
+    with_targets = {
+        "arch": archs,
+        "validation": truth,
+        "target:latency_ms": truth,
+        "score:a": truth,
+    }
+    row = results.attach("scores/s_y.parquet", with_targets)
+    facts = {"space": "s", "dataset": "y", "truth": "validation", "metric": "accuracy_percent"}
+    facts |= {"task": "s/y", "run": "score/s/y", "proxies": ["a"]}
+    results.append(kind="score", maximise=True, **facts, **row)
+    write_reports(results.root, reports, resamples=10)
+    folder = reports / "made-up" / "abc123"
+    figures = {path.stem for path in (folder / "figures").iterdir()}
+    assert {"targets-s-y-1", "fronts-s-y-1", "own-noise-1", "proxy-pairs-s-x"} <= figures
+    page = (folder / "README.md").read_text()
+    for name in ("fronts.csv", "targets.tex", "own-noise-proxies.csv", "sources.csv"):
+        assert f"]({name})" in page
+        assert (folder / name).is_file()
+    (first, _, third) = csv.DictReader((folder / "sources.csv").read_text().splitlines())
+    assert (first["run"], first["kind"], third["kind"]) == ("score/s/x", "score", "table")
+    assert third["sha256"] == made["sha256"]
+    assert third["folder"] == results.folder.name
+    (row_of_a, *_) = csv.DictReader((folder / "targets.csv").read_text().splitlines())
+    assert (row_of_a["proxy"], row_of_a["kendall"], row_of_a["inverted"]) == ("a", "-1.0", "True")
 
 
 def test_a_study_of_searches_alone_is_reported(results: Results, reports: Path) -> None:
@@ -101,7 +142,8 @@ def test_what_is_no_longer_written_is_removed_and_nothing_else(
     assert not figures.exists()
     assert sorted(contents(folder)) == [
         "README.md", *(f"abc123/{name}" for name in (
-            "README.md", "failures.csv", "failures.md", "failures.tex", "notes.md", "searches.tex",
+            "README.md", "failures.csv", "failures.md", "failures.tex", "index.html", "notes.md",
+            "searches.tex", "sources.csv",
         )), "written.sha256",
     ]  # fmt: skip
     assert (folder / "abc123" / "searches.tex").read_text() == "mine now"
@@ -168,7 +210,12 @@ def test_the_regret_axis_is_in_the_metric_of_the_tasks_that_were_searched(
     (study,) = load_studies(results.root)
     figures = {
         picture.name: figure
-        for picture, figure in figures_of(study, measure(study, seed=0, resamples=5))
+        for picture, figure in figures_of(
+            study,
+            measure(study, seed=0, resamples=5),
+            measure_predictions(study, seed=0, resamples=5),
+            None,
+        )
     }
     beside = figures["search-queries-1"].get_supylabel()
     assert " ".join(beside.split()) == f"validation regret, {label}"
@@ -178,7 +225,7 @@ def test_a_study_in_which_all_failed_is_reported(results: Results, reports: Path
     results.append(kind="score", task="a/x", run="r", status="failed", error="E: no")
     write_reports(results.root, reports, resamples=5)
     assert sorted(contents(reports / "made-up" / "abc123")) == [
-        "README.md", "failures.csv", "failures.md", "failures.tex",
+        "README.md", "failures.csv", "failures.md", "failures.tex", "index.html", "sources.csv",
     ]  # fmt: skip
 
 

@@ -37,7 +37,10 @@ _COLOURS = "RdBu"
 
 
 def heatmaps(
-    records: Sequence[Record], metric: str = "kendall", order: Sequence[str] | None = None
+    records: Sequence[Record],
+    metric: str = "kendall",
+    order: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
 ) -> list[Figure]:
     """Draw the correlations of proxies on tasks, over as many figures as fit a page's width.
 
@@ -46,8 +49,9 @@ def heatmaps(
         metric: Which of their metrics to show.
         order: Proxies from top to bottom; by their mean over tasks, best first, if None. A figure
             leaves out those that none of its tasks has.
+        columns: Tasks from left to right; in alphabetical order if None.
     """
-    tasks = sorted({record["task"] for record in records})
+    tasks = sorted({record["task"] for record in records}) if columns is None else list(columns)
     cells = {(record["task"], record["proxy"]): record for record in records}
     proxies = list(order) if order is not None else _by_mean(records, metric)
     most = int((PAGE_INCHES - _margin(proxies)) // _CELL_INCHES)
@@ -123,15 +127,18 @@ def _cell(axes: Axes, x: int, y: int, record: Record | None, metric: str, colour
         return
     shade = colours((value + 1) / 2)
     box.set_facecolor(shade)
-    dark = _luminance(shade) < 0.18
     text = short_number(value)
-    if record[f"{metric}_low"] is not None:
+    if record.get(f"{metric}_low") is not None:
         low, high = short_number(record[f"{metric}_low"]), short_number(record[f"{metric}_high"])
         text += f"\n[{low},{high}]"
     if record["n_failed"]:
         text += f"\n{record['n_failed']:,} failed"
-    ink = "white" if dark else "black"
-    axes.text(x, y, text, ha="center", va="center", color=ink, linespacing=1.0)
+    axes.text(x, y, text, ha="center", va="center", color=ink_on(shade), linespacing=1.0)
+
+
+def ink_on(shade: Sequence[float]) -> str:
+    """The colour, of black and white, that is read on a shade."""
+    return "white" if _luminance(shade) < 0.18 else "black"
 
 
 def _luminance(shade: Sequence[float]) -> float:

@@ -1,8 +1,11 @@
-"""Top-k curves: the best accuracy among the k architectures that a proxy scores highest."""
+"""What the k architectures that a proxy scores highest hold, against k.
+
+Best of k: the best accuracy among them. Top k: how many of the truly best k are there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -10,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from bench.base import Floats, Record
-from bench.metrics.top import best_of_top_k
+from bench.base import Floats, Ints, Record
+from bench.metrics._counts import Metric
+from bench.metrics.top import best_of_top_k, top_overlap
 from bench.reports.figures._panels import (
     add_legend,
     label_axes,
@@ -26,7 +30,7 @@ from bench.reports.sample import failures_lowest
 from bench.reports.style import BLACK, GREY, metric_label, plain_number, series_style
 
 
-def top_curves(
+def best_curves(
     score_sets: Sequence[ScoreSet], records: Sequence[Record], lines: int = 5
 ) -> list[Figure]:
     """Plot the best accuracy among the k highest-scored against k: a panel a task.
@@ -37,54 +41,102 @@ def top_curves(
     Returns:
         As many figures as pages are needed; none where there is no score.
     """
+    return _figures(score_sets, records, lines, _best_panel, "best of k")
+
+
+def overlap_curves(
+    score_sets: Sequence[ScoreSet], records: Sequence[Record], lines: int = 5
+) -> list[Figure]:
+    """Plot the share of the truly best k among the k highest-scored against k: a panel a task.
+
+    Lines are those of `best_curves`; a uniformly drawn k are expected to hold k / n of the best.
+    Ties, in the score or the truth, count as drawn at random.
+
+    Returns:
+        As many figures as pages are needed; none where there is no score.
+    """
+    return _figures(score_sets, records, lines, _overlap_panel, None)
+
+
+def _figures(
+    score_sets: Sequence[ScoreSet],
+    records: Sequence[Record],
+    lines: int,
+    panel: Callable[[Axes, ScoreSet, Sequence[str]], None],
+    beside: str | None,
+) -> list[Figure]:
+    """A page for every few tasks; `beside` stands before the metric, or None for a share."""
     names = _strongest(records, lines)
     shown = [scores for scores in score_sets if scores.scores.keys() & set(names)]
-    return [_top_page(part, names) for part in pages(shown, len(names) + 2)]
+    figures = []
+    for part in pages(shown, len(names) + 2):
+        figure, panels = new_panels(len(part))
+        handles: dict[str, Artist] = {}
+        for axes, scores in zip(panels, part, strict=True):
+            panel(axes, scores, names)
+            set_title(figure, axes, *task_lines(scores.task, f", {scores.truth}"))
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+            drawn, labels = axes.get_legend_handles_labels()
+            handles |= dict(zip(map(str, labels), drawn, strict=True))
+        entries = [name for name in (*names, "random", "optimum") if name in handles]
+        above = add_legend(figure, [handles[name] for name in entries], entries)
+        metrics = " or ".join(sorted({metric_label(scores.metric) for scores in part}))
+        told = "share of the truly best k" if beside is None else f"{beside}, {metrics}"
+        label_axes(figure, "k, the number of highest-scored architectures", told, above)
+        figures.append(figure)
+    return figures
 
 
-def _top_page(shown: Sequence[ScoreSet], names: Sequence[str]) -> Figure:
-    figure, panels = new_panels(len(shown))
-    handles: dict[str, Artist] = {}
-    for axes, scores in zip(panels, shown, strict=True):
-        _top_panel(axes, scores, names)
-        set_title(figure, axes, *task_lines(scores.task, f", {scores.truth}"))
-        drawn, labels = axes.get_legend_handles_labels()
-        handles |= dict(zip(map(str, labels), drawn, strict=True))
-    metrics = sorted({metric_label(scores.metric) for scores in shown})
-    entries = [name for name in (*names, "random", "optimum") if name in handles]
-    above = add_legend(figure, [handles[name] for name in entries], entries)
-    below = "k, the number of highest-scored architectures"
-    label_axes(figure, below, f"best of k, {' or '.join(metrics)}", above)
-    return figure
-
-
-def _top_panel(axes: Axes, scores: ScoreSet, names: Sequence[str]) -> None:
-    sign = 1.0 if scores.maximise else -1.0
+def _lines(
+    scores: ScoreSet, names: Sequence[str], metric: Metric
+) -> Iterator[tuple[int, str, Ints, Floats]]:
+    """A metric of the k highest-scored, for every proxy that is recorded: place, name, k, value."""
     known = np.isfinite(scores.target)
-    truth = sign * scores.target[known]
+    truth = (1.0 if scores.maximise else -1.0) * scores.target[known]
     ks = _sizes(truth.size)
-    chance = random_best(truth, ks)
-    lowest = float(chance[0])
     for index, name in enumerate(names):
         if name not in scores.scores:
             continue
         score = failures_lowest(scores.scores[name][known])
         recorded = ~np.isnan(score)
         sizes = ks[ks <= recorded.sum()]
-        best = np.array([best_of_top_k(score[recorded], truth[recorded], int(k)) for k in sizes])
-        every = marked(len(sizes), index, len(names))
-        axes.plot(sizes, sign * best, label=name, markevery=every, **series_style(index))
-        lowest = min(lowest, float(best[min(3, len(best) - 1)]))
+        values = [metric(score[recorded], truth[recorded], int(k)) for k in sizes]
+        yield index, name, sizes, np.array(values)
+
+
+def _draw(axes: Axes, line: tuple[int, str, Ints, Floats], lines: int, sign: float = 1.0) -> None:
+    index, name, sizes, values = line
+    every = marked(len(sizes), index, lines)
+    axes.plot(sizes, sign * values, label=name, markevery=every, **series_style(index))
+
+
+def _best_panel(axes: Axes, scores: ScoreSet, names: Sequence[str]) -> None:
+    sign = 1.0 if scores.maximise else -1.0
+    truth = sign * scores.target[np.isfinite(scores.target)]
+    ks = _sizes(truth.size)
+    chance = random_best(truth, ks)
+    lowest = float(chance[0])
+    for line in _lines(scores, names, best_of_top_k):
+        _draw(axes, line, len(names), sign)
+        if len(line[3]):
+            lowest = min(lowest, float(line[3][min(3, len(line[3]) - 1)]))
     axes.plot(ks, sign * chance, color=GREY, linestyle=":", label="random")
     optimum = float(truth.max())
     axes.axhline(sign * optimum, color=BLACK, linewidth=0.7, label="optimum")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
     room = 0.06 * ((optimum - lowest) or 1.0)
     axes.set_ylim(*sorted((sign * (lowest - room), sign * (optimum + room))))
 
 
-def random_best(truth: Floats, sizes: Sequence[int] | Floats) -> Floats:
+def _overlap_panel(axes: Axes, scores: ScoreSet, names: Sequence[str]) -> None:
+    for line in _lines(scores, names, top_overlap):
+        _draw(axes, line, len(names))
+    ks = _sizes(int(np.isfinite(scores.target).sum()))
+    axes.plot(ks, ks / ks[-1], color=GREY, linestyle=":", label="random")
+    axes.set_ylim(-0.02, 1.02)
+
+
+def random_best(truth: Floats, sizes: Sequence[int] | Ints) -> Floats:
     """The expected maximum of k of the `n` values, drawn without replacement, for every k.
 
     With values sorted, the i-th smallest (from 1) is the maximum of k with probability
@@ -101,8 +153,9 @@ def random_best(truth: Floats, sizes: Sequence[int] | Floats) -> Floats:
     return np.array(expected)
 
 
-def _sizes(n: int) -> Floats:
-    return np.unique(np.round(np.geomspace(1, n, 40)).astype(np.int64)).astype(np.float64)
+def _sizes(n: int) -> Ints:
+    """Forty numbers at the most from 1 to `n`, evenly apart on a logarithmic axis."""
+    return np.unique(np.round(np.geomspace(1, n, 40)).astype(np.int64))
 
 
 def _strongest(records: Sequence[Record], most: int) -> list[str]:
