@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
+from bench.commands.options import as_json
 from bench.commands.showing import Printer, tell
 
 BASELINE = Path("results/baseline")
 _KINDS = ("task", "correlation", "search", "live", "speed")
 
 _workers = click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
-_as_json = click.option("--json", "json", is_flag=True, help="One JSON object a line on stdout.")
 _benchmark = click.option(
     "--benchmark",
     type=click.Path(path_type=Path),
@@ -33,7 +33,7 @@ _benchmark = click.option(
 )
 @_benchmark
 @_workers
-@_as_json
+@as_json
 def baseline(results: Path, benchmark: Path | None, workers: int, json: bool) -> None:
     """Freeze what must not move: correlations, searches, live scores, speed ratios.
 
@@ -65,7 +65,7 @@ def baseline(results: Path, benchmark: Path | None, workers: int, json: bool) ->
 )
 @click.option("--github", is_flag=True, help="Print annotations of GitHub's workflows.")
 @_workers
-@_as_json
+@as_json
 def compare(folder: Path, junit: Path | None, github: bool, json: bool, **said: Any) -> int:
     """Measure again what a BASELINE holds, and tell what left its interval.
 

@@ -1,0 +1,158 @@
+"""`ipl-bench baseline` and `ipl-bench compare`: what must not move, written down and looked up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.base import DataError, Record
+from bench.commands import measuring
+from bench.commands.measuring import Plan
+from bench.commands.showing import rated_bar
+from bench.reports import baseline as frozen
+from bench.reports.baseline import KINDS, Baseline
+from bench.reports.baseline_benchmarks import read_benchmarks
+from bench.reports.baseline_diff import Change, changes, decides, differing
+from bench.reports.baseline_written import github_lines, junit
+from bench.runs.store import write_whole
+
+FOLDER = "baseline"
+MEASURED = tuple(kind for kind in KINDS if kind != "benchmark")
+
+
+def freeze(
+    results: Path,
+    command: Sequence[str],
+    *,
+    benchmark: Path | None = None,
+    workers: int = 1,
+    plan: Plan | None = None,
+) -> tuple[Baseline, list[Path]]:
+    """Do the study and write its values down: what was measured, and the files written.
+
+    Raises:
+        BenchError: A run failed, or a file cannot be written; then the old files stay.
+    """
+    plan = plan or Plan()
+    # First: what is wrong with it is told before anything is measured.
+    more = () if benchmark is None else tuple(read_benchmarks(benchmark))
+    found = _measured(plan, MEASURED, command, freeze=True, workers=workers)
+    whole = Baseline((*found.values, *more), found.provenance)
+    return whole, frozen.write(results / FOLDER, whole)
+
+
+def counts(found: Baseline) -> Iterator[Record]:
+    """How many values there are, a record for each kind and task."""
+    number = Counter((value.kind, value.task) for value in found.values)
+    for (kind, task), values in sorted(number.items()):
+        yield {"kind": kind, "task": task, "values": values}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison found."""
+
+    now: Baseline
+    changes: tuple[Change, ...]
+    failing: tuple[Change, ...]
+    notes: tuple[str, ...]
+    """What a reader should know of the circumstances."""
+
+    def rows(self) -> Iterator[Record]:
+        """The changes as records; `fails` says which decide."""
+        for change in self.changes:
+            yield {**change.record(), "fails": change in self.failing}
+
+    def lines(self, *, github: bool) -> Iterator[str]:
+        """The changes as sentences, or as GitHub's annotations."""
+        if github:
+            yield from github_lines(self.changes, self.failing)
+            return
+        for change in self.changes:
+            yield f"{'FAIL' if change in self.failing else 'note'}  {change.sentence}"
+
+
+def compare(
+    folder: Path,
+    command: Sequence[str],
+    *,
+    kinds: Collection[str] = (),
+    everything: bool = False,
+    speed: bool = False,
+    benchmark: Path | None = None,
+    workers: int = 1,
+    plan: Plan | None = None,
+) -> Compared:
+    """Do the study again, and tell what left the intervals of a baseline.
+
+    Args:
+        folder: The baseline's.
+        command: What the user said.
+        kinds: Kinds to measure; all, unless some are named.
+        everything: Whether tasks that the baseline has must be here.
+        speed: Whether ratios of times are a reason to fail.
+        benchmark: A file of pytest-benchmark, compared too.
+        workers: Processes.
+        plan: What is measured.
+
+    Raises:
+        DataError: The baseline is missing, damaged or foreign, or tasks that must be are not here.
+    """
+    plan = plan or Plan()
+    before = frozen.read(folder)
+    measured = set(kinds or MEASURED)
+    more = () if benchmark is None else tuple(read_benchmarks(benchmark))
+    missing = measuring.missing_of(plan.study)
+    gone = {value.task for value in before.values} & missing.keys()
+    if everything and gone:
+        raise DataError(
+            f"expected all tasks of {folder} with --all, got {len(gone)} of them without their "
+            f"files, the first {min(gone)}: {missing[min(gone)]}"
+        )
+    found = _measured(plan, measured, command, freeze=False, workers=workers)
+    now = Baseline((*found.values, *more), found.provenance)
+    if benchmark is not None:
+        measured.add("benchmark")
+    told = tuple(changes(before, now, kinds=measured, without=gone))
+    failing = tuple(change for change in told if decides(change, times=speed))
+    return Compared(now, told, failing, tuple(_notes(before, now, gone)))
+
+
+def _measured(
+    plan: Plan, kinds: Collection[str], command: Sequence[str], *, freeze: bool, workers: int
+) -> Baseline:
+    with rated_bar(plan.study.name, measuring.count(plan, kinds), 0) as advance:
+        return measuring.measure(
+            plan, kinds, command, freeze=freeze, workers=workers, advance=advance
+        )
+
+
+def _notes(before: Baseline, now: Baseline, gone: Collection[str]) -> Iterator[str]:
+    if gone:
+        values = sum(value.task in gone for value in before.values)
+        yield (
+            f"not compared: {values} values of {len(gone)} tasks whose files are not here, "
+            f"{', '.join(sorted(gone))}"
+        )
+    if differences := differing(before.provenance, now.provenance):
+        yield (
+            f"the baseline is of other versions ({'; '.join(differences)}), so searches and live "
+            "scores may be anywhere in their wider intervals"
+        )
+
+
+def write_junit(path: Path, compared: Compared) -> None:
+    """Write the comparison as a JUnit report. Raises DataError where that fails."""
+    content = junit(compared.now.values, compared.changes, compared.failing)
+    write_whole(path, content)
+
+
+def summary(compared: Compared) -> str:
+    """What a comparison came to, in one sentence."""
+    counted = f"{len(compared.now.values):,} values compared"
+    if not compared.changes:
+        return f"{counted}: nothing moved"
+    told = len(compared.changes) - len(compared.failing)
+    return f"{counted}: {len(compared.failing)} reasons to fail, {told} told only"

@@ -1,0 +1,175 @@
+"""What the pytest plugin stands on: a proxy's Kendall's tau on tasks, held to what it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from bench.base import DataError, Floats, Graph, OptionError
+from bench.metrics.rank import failures_last, kendall
+from bench.proxies.scorer import oriented, score_graphs
+from bench.runs.members import FunctionProxy
+from bench.runs.score import scores_of, with_something
+from bench.runs.store import write_whole
+from bench.runs.tasks import Task, load_task
+
+OwnProxy: TypeAlias = str | Callable[[Graph], float]
+"""A name, `module:function`, `file.py:function`, or a function of an architecture's graph."""
+Taus: TypeAlias = dict[str, float]
+
+ROUNDING = 1e-9
+UPDATE = "--tau-update"
+
+
+def tau(proxy: OwnProxy, task: str | Task) -> float:
+    """Kendall's tau-b of a proxy with a task's accuracy, both turned so that larger is better.
+
+    Failures rank last; architectures of which a table does not record the proxy are left out.
+
+    Raises:
+        BenchError: There is no such proxy or task, or its files are not here.
+    """
+    known = load_task(task) if isinstance(task, str) else task
+    rows = with_something(known)
+    _, truth = known.truth()
+    score = _scores(proxy, known, rows)
+    recorded = ~np.isnan(score)
+    turned = truth[rows] if known.table.maximise else -truth[rows]
+    return float(kendall(failures_last(score[recorded]), turned[recorded]))
+
+
+def _scores(
+    proxy: OwnProxy, task: Task, rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> Floats:
+    """The `n` oriented scores of a proxy on some rows of a task, -inf where failed."""
+    if isinstance(proxy, str):
+        return scores_of(task, [proxy], rows)[proxy].values
+    own = FunctionProxy(
+        name_of(proxy), proxy, higher_is_better=getattr(proxy, "higher_is_better", True)
+    )
+    archs = [task.space.parse(task.table.archs[row]) for row in rows.tolist()]
+    return oriented(score_graphs(own, task.space, archs).values, own)
+
+
+def name_of(proxy: OwnProxy) -> str:
+    """The proxy's name in a file of taus and in messages."""
+    if isinstance(proxy, str):
+        return proxy
+    return str(getattr(proxy, "name", None) or getattr(proxy, "__name__", type(proxy).__name__))
+
+
+@dataclass(frozen=True)
+class AssertTau:
+    """Say that a proxy's tau on some tasks did not fall.
+
+    `folder` is where a relative `baseline` is looked for. With `update`, taus are written into the
+    baseline in place of being compared with it.
+    """
+
+    folder: Path
+    update: bool = False
+
+    def __call__(
+        self,
+        proxy: OwnProxy,
+        tasks: Sequence[str | Task],
+        *,
+        at_least: float | Mapping[str, float] | None = None,
+        baseline: str | Path | None = None,
+    ) -> Taus:
+        """Compare, and return the tau by task.
+
+        Args:
+            proxy: The proxy.
+            tasks: Names of tasks, as `ipl-bench list tasks` has them, or tasks.
+            at_least: What tau should be on all tasks, or by task.
+            baseline: A JSON file of taus, `{proxy: {task: tau}}`; a tau may rise above its own.
+
+        Raises:
+            AssertionError: A tau fell, is undefined, or has nothing in the baseline.
+            BenchError: There is no such proxy or task, or neither of the bounds is given.
+        """
+        if not tasks or (at_least is None and baseline is None):
+            raise OptionError(
+                "expected tasks, and at_least or baseline to hold tau to, got "
+                + ("no tasks" if not tasks else "neither")
+            )
+        name = name_of(proxy)
+        found = {_task_name(task): tau(proxy, task) for task in tasks}
+        wrong = _below(name, found, at_least)
+        if baseline is not None:
+            path = self.folder / baseline
+            if self.update:
+                _write(path, name, found)
+            wrong += _fallen(path, name, found)
+        if wrong:
+            # For a test's author an assertion is what a failure is.
+            raise AssertionError("; ".join(wrong))
+        return found
+
+
+def _task_name(task: str | Task) -> str:
+    return task if isinstance(task, str) else task.name
+
+
+def _below(name: str, found: Taus, at_least: float | Mapping[str, float] | None) -> list[str]:
+    """A phrase for every tau under its bound. Raises OptionError for a bound of another task."""
+    if at_least is None:
+        return []
+    bounds = at_least if isinstance(at_least, Mapping) else dict.fromkeys(found, at_least)
+    if bounds.keys() != found.keys():
+        raise OptionError(
+            f"expected at_least for {', '.join(found)}, got it for {', '.join(bounds) or 'none'}"
+        )
+    return [
+        f"expected tau of {name} on {task} to be at least {bounds[task]:g}, got {value:.6f}"
+        for task, value in found.items()
+        if not value >= bounds[task] - ROUNDING
+    ]
+
+
+def _fallen(path: Path, name: str, found: Taus) -> list[str]:
+    """A phrase for every tau that fell below its own in a file, or has none there."""
+    before = _read(path).get(name, {})
+    wrong = []
+    for task, value in found.items():
+        was = before.get(task)
+        if was is None:
+            wrong.append(
+                f"expected a tau of {name} on {task} in {path.name}, got none; pytest {UPDATE} "
+                "writes it"
+            )
+        elif not value >= was - ROUNDING:
+            wrong.append(f"tau of {name} on {task} fell from {was:.6f} to {value:.6f}")
+    return wrong
+
+
+def _read(path: Path) -> dict[str, Taus]:
+    """The taus of a file; none where there is no file. Raises DataError for another content."""
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise DataError(f"expected {path} to hold taus as JSON, got {error}") from None
+    taus = content.values() if isinstance(content, dict) else [None]
+    for each in taus:
+        if not isinstance(each, dict) or not all(
+            isinstance(value, int | float) for value in each.values()
+        ):
+            raise DataError(
+                f"expected {path} to hold {{proxy: {{task: tau}}}}, got {str(content)[:60]}"
+            )
+    return {name: dict(each) for name, each in content.items()}
+
+
+def _write(path: Path, name: str, found: Taus) -> None:
+    taus = _read(path)
+    # Undefined taus fail; they are nothing to hold others to.
+    taus[name] = taus.get(name, {}) | {it: tau for it, tau in found.items() if not np.isnan(tau)}
+    write_whole(path, (json.dumps(taus, indent=1, sort_keys=True) + "\n").encode())

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench.reports.baseline import KINDS, Baseline, Provenance, Value, exact, near
+from bench.reports.baseline_diff import RULES, Change, changes, decides, differing
+
+HERE, ELSEWHERE = (Provenance(environment={"numpy": it, "torch": None}) for it in ("2.4", "2.0"))
+TAU = Value("correlation", "t", "zen", "kendall", 0.5, near(0.5), None, (0.3, 0.7))
+FOUND = Value("search", "t", "random at queries=5", "mean regret", 2.0, near(2.0), (1.5, 2.5))
+WORD = exact("live", "t", "zen", "float32 of |a~0|", "undefined")
+SPEED = Value("speed", "t", "a over b", "times as fast", 4.0, (2.0, math.inf))
+
+
+def moved(old: Value, value: float | str, where: Provenance = HERE) -> list[Change]:
+    new = Value(*old.key, value)
+    before, after = Baseline((old,), HERE), Baseline((new,), where)
+    return list(changes(before, after, kinds=KINDS))
+
+
+def test_every_kind_has_a_rule() -> None:
+    assert set(RULES) == set(KINDS)
+
+
+def test_what_is_equal_did_not_move() -> None:
+    for value in (TAU, FOUND, WORD, SPEED):
+        assert moved(value, value.value) == []
+
+
+def test_a_correlation_is_held_to_its_value_and_not_to_its_bootstrap() -> None:
+    assert moved(TAU, 0.5 + 5e-10) == []
+    for where in (HERE, ELSEWHERE):
+        (change,) = moved(TAU, 0.5 + 1e-6, where)
+        assert change.allowed == TAU.tight
+        # 1e-6 away; the interval ends after 1e-9, and is 2e-9 wide.
+        assert change.widths == pytest.approx((1e-6 - 1e-9) / 2e-9, rel=1e-6)
+        assert change.sentence.startswith("kendall of zen on t moved from 0.5 to 0.500001, out of")
+        assert "read back" in change.sentence
+
+
+def test_a_search_is_exact_on_its_versions_and_within_other_seeds_elsewhere() -> None:
+    (change,) = moved(FOUND, 2.3)
+    assert change.rule == RULES["search"]
+    assert moved(FOUND, 2.3, ELSEWHERE) == []
+    (change,) = moved(FOUND, 1.0, ELSEWHERE)
+    assert change.widths == pytest.approx(0.5)
+    assert "out of 1.5 … 2.5 by 0.5 interval widths" in change.sentence
+    assert "other versions" in change.sentence
+
+
+def test_a_number_that_becomes_a_word_moved_and_so_did_the_opposite() -> None:
+    (change,) = moved(TAU, "undefined")
+    assert change.widths is None
+    assert "moved from 0.5 to undefined" in change.sentence
+    (change,) = moved(WORD, 3.0)
+    assert "moved from undefined to 3" in change.sentence
+    (change,) = moved(WORD, "ValueError")
+    assert change.fails
+
+
+def test_a_ratio_may_grow_without_end_and_decides_only_where_asked() -> None:
+    assert moved(SPEED, 400.0) == []
+    (change,) = moved(SPEED, 1.0)
+    # From 2, where its interval begins, one of the two below the value that was.
+    assert change.widths == pytest.approx(0.5)
+    assert not decides(change, times=False)
+    assert decides(change, times=True)
+
+
+def test_what_vanished_fails_and_what_appeared_is_told() -> None:
+    before, after = Baseline((TAU,), HERE), Baseline((FOUND,), HERE)
+    gone, new = changes(before, after, kinds=KINDS)
+    assert gone.sentence == "kendall of zen on t vanished: it was 0.5"
+    assert new.sentence == "mean regret of random at queries=5 on t appeared: 2"
+    assert (decides(gone, times=False), decides(new, times=True)) == (True, False)
+    assert (gone.record()["after"], new.record()["before"]) == (None, None)
+
+
+def test_a_run_that_fails_now_is_a_reason_to_fail() -> None:
+    why = exact("task", "t", "the task", "outcome", "failed: DataError: damaged")
+    (change,) = changes(Baseline((), HERE), Baseline((why,), HERE), kinds=KINDS)
+    assert decides(change, times=False)
+    assert change.sentence == "outcome of the task on t appeared: failed: DataError: damaged"
+
+
+def test_what_was_not_measured_did_not_vanish() -> None:
+    before, nothing = Baseline((TAU, FOUND), HERE), Baseline((), HERE)
+    (left,) = changes(before, nothing, kinds=["search"])
+    assert left.before is FOUND
+    assert list(changes(before, nothing, kinds=KINDS, without={"t"})) == []
+
+
+def test_a_nan_is_outside_every_interval() -> None:
+    assert len(moved(TAU, math.nan)) == 1
+
+
+def test_environments_are_compared_by_name() -> None:
+    assert differing(HERE, HERE) == []
+    assert differing(HERE, ELSEWHERE) == ["numpy 2.0, and was 2.4"]
+    more = Provenance(environment={"numpy": "2.4", "torch": None, "instructions": "AVX2"})
+    assert differing(HERE, more) == ["instructions AVX2, and was None"]
