@@ -18,7 +18,8 @@ import click
 from bench import __version__
 from bench.base import BenchError
 from bench.commands.demonstrating import demo
-from bench.commands.options import answered, by_recipe, kept, made, own_table, scored
+from bench.commands.networks import make_table, profile, retrain, score
+from bench.commands.options import answered, as_json, own_table, results_folder
 from bench.commands.regressing import baseline, compare
 from bench.commands.showing import Printer, Progress, tell
 
@@ -34,9 +35,8 @@ def cli() -> None:
     """Measure zero-cost proxies and searchers of neural architecture search, fairly."""
 
 
-cli.add_command(baseline)
-cli.add_command(compare)
-cli.add_command(demo)
+for command in (score, profile, make_table, retrain, baseline, compare, demo):
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -62,17 +62,6 @@ def main() -> None:
 def _end(sentence: str) -> None:
     tell(f"ipl-bench: {' '.join(sentence.split())}")
     sys.exit(2)
-
-
-as_json = click.option("--json", "json", is_flag=True, help="One JSON object a line on stdout.")
-
-results_folder = click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default="results",
-    show_default=True,
-    help="The folder of results.",
-)
 
 
 @cli.command("list")
@@ -221,131 +210,6 @@ def predict(
         raise BenchError(
             f"{len(failed)} of {len(rows)} predictions failed, the first with {failed[0]}"
         )
-
-
-@cli.command()
-@click.argument("space", required=False)
-@click.option("--model", metavar="MODULE:FUNCTION", help="Score this model, and no space.")
-@by_recipe
-@scored
-@kept("live")
-@results_folder
-@as_json
-def score(
-    space: str | None,
-    model: str | None,
-    workers: int,
-    resume: bool,
-    name: str,
-    results: Path,
-    json: bool,
-    **said: Any,
-) -> None:
-    """Score untrained networks live: those of a SPACE, or a model of your own.
-
-    Rows of a space are streamed into the results folder, and none is lost or repeated when the
-    command is killed and goes on by --resume; --against adds what `report` reads.
-    """
-    from bench.commands import scoring
-
-    what = scoring.what(**said)
-    if (space is None) == (model is None):
-        raise BenchError("expected either a SPACE or --model, got " + ("both" if space else "none"))
-    if model is not None:
-        with Printer(json, "scores", scoring.SHOWN_OF_MODEL) as printer:
-            for row in scoring.score_model(model, what):
-                printer.add(row)
-        return
-    with Printer(json, "proxies", scoring.SHOWN) as printer:
-        try:
-            folder, rows = scoring.score_space(
-                str(space), what, results, name, workers=workers, resume=resume
-            )
-        except KeyboardInterrupt:
-            raise BenchError(
-                "interrupted; finished rows are kept, and --resume goes on from them"
-            ) from None
-        for row in rows:
-            printer.add(row)
-    if unshown := scoring.unranked(what):
-        tell(f"{', '.join(unshown)} ranks a population, and is told by --against TASK")
-    tell(f"rows in {folder}")
-
-
-@cli.command()
-@click.argument("space")
-@scored
-@results_folder
-@as_json
-def profile(space: str, results: Path, json: bool, **said: Any) -> None:
-    """Measure where the time of scoring a SPACE goes: passes, operations, kernels, ceilings.
-
-    The rows go to the results folder, and `report` draws them.
-    """
-    from bench.commands import profiling, scoring
-
-    with Printer(json, "profile", profiling.SHOWN) as printer:
-        folder, rows = profiling.profile_space(space, scoring.what(**said), results)
-        for row in rows:
-            printer.add(row)
-    tell(f"rows in {folder}")
-
-
-@cli.command("make-table")
-@click.argument("space")
-@made
-@kept("table")
-@results_folder
-@as_json
-def make_table(
-    space: str, workers: int, resume: bool, name: str, results: Path, json: bool, **said: Any
-) -> None:
-    """Train networks of a SPACE for real, into a Parquet table with accuracies at each checkpoint.
-
-    Rows are streamed into the results folder, and none is lost or repeated when the command is
-    killed and goes on by --resume. The table says in its metadata how each row was trained.
-    """
-    from bench.commands import making
-
-    with Printer(json, "checkpoints", making.SHOWN) as printer:
-        try:
-            table, rows = making.make_table(
-                space, making.Wanted(**said), results, name, workers=workers, resume=resume
-            )
-        except KeyboardInterrupt:
-            raise BenchError(
-                "interrupted; finished rows are kept, and --resume goes on from them"
-            ) from None
-        for row in rows:
-            printer.add(row)
-    tell(f"table in {table}")
-
-
-@cli.command()
-@click.argument("table", type=click.Path(path_type=Path))
-@click.option("--sample", type=click.IntRange(min=1), default=10, show_default=True, metavar="N")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option(
-    "--device", type=click.Choice(["cpu", "cuda"]), help="Other than the one it was trained on."
-)
-@as_json
-def retrain(
-    table: Path, sample: int, seed: int, workers: int, device: str | None, json: bool
-) -> int:
-    """Train N rows of a made TABLE again, drawn at random, and compare them with it.
-
-    A row's whole stack is trained. On a machine of the recorded kind all accuracies must be equal
-    bit for bit; elsewhere they must differ no more than seeds do. Exit code 1 if not.
-    """
-    from bench.commands import making
-
-    with Printer(json, "trained again", making.SHOWN_AGAIN) as printer:
-        right, sentence = making.retrain(
-            table, sample, seed, printer.add, workers=workers, device=device
-        )
-    tell(sentence)
-    return 0 if right else 1
 
 
 @cli.command()

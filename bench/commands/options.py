@@ -8,6 +8,16 @@ from typing import Any
 
 import click
 
+as_json = click.option("--json", "json", is_flag=True, help="One JSON object a line on stdout.")
+
+results_folder = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default="results",
+    show_default=True,
+    help="The folder of results.",
+)
+
 
 def own_table(command: Any) -> Any:
     """The options that make a user's own file a task."""

@@ -17,6 +17,7 @@ from bench.runs.tasks import task_reader
 from bench.studies import STUDIES
 from bench.studies.study import Study
 from bench.tables import files
+from bench.tables.download import MissingError
 
 
 def run(
@@ -30,9 +31,10 @@ def run(
 ) -> Path:
     """Do a study's runs and return its results folder.
 
-    Tasks whose files are not here and cannot be fetched are left out, and `tell` says so;
-    with none left, DataError. Raises DataError where results are there already and `resume` is not
-    asked for, or they are of other versions, and BenchError where rows failed, when all is done.
+    Tasks whose files are not here and cannot be fetched are left out, and `tell` says so in one
+    line; with none left, DataError, as where a file is here and damaged. Raises DataError too where
+    results are there already and `resume` is not asked for, or they are of other versions, and
+    BenchError where rows failed, when all is done.
     """
     study = _study(name)
     folder = folder_of(results, study.name)
@@ -79,18 +81,19 @@ def _study(name: str) -> Study:
 def _missing(study: Study) -> dict[str, str]:
     """The tasks that cannot be had, and why; files that can be fetched are.
 
-    Once an address could not be reached, no other is tried: each may cost its time limit.
+    Once an address could not be reached, no other is tried: each may cost its time limit. Raises
+    DataError for a file that is here and is not the published one.
     """
     missing: dict[str, str] = {}
     offline = False
     for task in study.tasks():
         for path in task_reader(task).files:
-            if offline and not files.available(path):
+            if offline and files.here(path) is None:
                 missing[task] = f"{path} is not here, and the network was not reached"
                 break
             try:
                 files.find(path)
-            except BenchError as error:
+            except MissingError as error:
                 missing[task] = str(error)
                 cause = error.__cause__
                 offline |= isinstance(cause, OSError) and getattr(cause, "response", None) is None

@@ -2,7 +2,8 @@
 
 A file named in sources.json is looked for in the folder BENCH_DATA (where that is set), then in
 `data` under the cache folder (BENCH_CACHE, or the user's own), and is fetched there otherwise.
-Nothing is handed out before its size and SHA-256 are those of sources.json.
+Those under `packaged/` lie beside this module, and are looked for nowhere else. Nothing is handed
+out before its size and SHA-256 are those of sources.json.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from types import MappingProxyType
 from typing import Any
 
 from bench.base import DataError
+from bench.tables.download import MissingError, reason, stream
 
 PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth"})
-TIMEOUT_SECONDS = 30
-CHUNK_BYTES = 1 << 16
+PACKAGED = "packaged/"
+"""Begins the paths of files that come with the package."""
+HERE = Path(__file__).parent
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ def _described(path: str) -> Source:
     """Describe an own file, which is right as it is."""
     place = Path(path)
     if not place.is_file():
-        raise DataError(f"expected a file of a plugin's or your own, got none at {place}")
+        raise MissingError(f"expected a file of a plugin's or your own, got none at {place}")
     return Source(
         path=path,
         bytes=place.stat().st_size,
@@ -121,34 +124,78 @@ def find(path: str, progress: Any = None) -> Path:
         progress: None, or an object with `total`, `update(bytes)`, `reset()` and `close()`.
 
     Raises:
-        DataError: If the file is unknown, is not the one that was published, cannot be fetched,
-            or has no address to fetch it from.
+        MissingError: If the file is not here and cannot be fetched, or has no address to fetch it
+            from.
+        DataError: If the file is unknown, or is not the one that was published.
     """
     wanted = source(path)
+    damaged: DataError | None = None
+    try:
+        place = here(path)
+    except DataError as error:
+        # Our own copy of what can be had again is replaced; all others are for their owner to mend.
+        if wanted.url is None or _place(path) != _cached(path):
+            raise
+        _log.warning("fetching %s again: %s", path, error)
+        place, damaged = None, error
+    if place is not None:
+        return place
+    if wanted.url is None:
+        raise MissingError(_nowhere(wanted))
+    try:
+        _download(wanted, wanted.url, _cached(path), progress)
+    except MissingError:
+        if damaged is not None:
+            raise damaged from None
+        raise
+    return _cached(path)
+
+
+def here(path: str) -> Path | None:
+    """Return where a file lies on this machine, verified; None where it does not.
+
+    Raises:
+        DataError: If the file is unknown, or is not the one that was published.
+    """
+    wanted = source(path)
+    place = _place(path)
+    if is_own(path):
+        return place
+    if not place.exists():
+        return None
+    _verify(place, wanted)
+    return place
+
+
+def _place(path: str) -> Path:
+    """Return where a file is looked for: the first place that has it, or else the last."""
     if is_own(path):
         return Path(path)
+    if path.startswith(PACKAGED):
+        return HERE / path
     own = _data_folder()
     if own is not None and (own / path).exists():
-        _verify(own / path, wanted)
         return own / path
-    cached = cache_folder() / "data" / path
-    if cached.exists():
-        try:
-            _verify(cached, wanted)
-        except DataError as error:
-            if wanted.url is None:
-                raise
-            _log.warning("fetching %s again: %s", path, error)
-        else:
-            return cached
-    if wanted.url is None:
-        raise DataError(
-            f"{path} is not on this machine and has no address to fetch it from: {wanted.origin};"
-            f" put it, under that path, into {own or 'a folder that BENCH_DATA names'},"
-            f" or at {cached}"
+    return _cached(path)
+
+
+def _cached(path: str) -> Path:
+    """Return where a fetched file is kept."""
+    return cache_folder() / "data" / path
+
+
+def _nowhere(wanted: Source) -> str:
+    """Say of a file without an address that it is not here, and where it should be."""
+    if wanted.path.startswith(PACKAGED):
+        return (
+            f"expected {wanted.path} to come with ipl-bench, got an installation without it;"
+            " install it anew"
         )
-    _download(wanted, wanted.url, cached, progress)
-    return cached
+    return (
+        f"{wanted.path} is not on this machine and has no address to fetch it from:"
+        f" {wanted.origin}; put it, under that path, into"
+        f" {_data_folder() or 'a folder that BENCH_DATA names'}, or at {_cached(wanted.path)}"
+    )
 
 
 def fetch(paths: Iterable[str], progress: Any = None) -> dict[str, Path]:
@@ -163,11 +210,9 @@ def available(path: str) -> bool:
     """
     if is_own(path):
         return Path(path).is_file()
-    wanted = source(path)
-    own = _data_folder()
-    place = own / path if own is not None else None
-    if place is None or not place.exists():
-        place = cache_folder() / "data" / path
+    if is_own(path):
+        return Path(path).is_file()
+    wanted, place = source(path), _place(path)
     return place.is_file() and place.stat().st_size == wanted.bytes
 
 
@@ -204,7 +249,7 @@ def _verify(place: Path, wanted: Source) -> None:
             return
         found = _sha256(place)
     except OSError as error:
-        raise DataError(f"expected to read {place}, got {_reason(error)}") from error
+        raise DataError(f"expected to read {place}, got {reason(error)}") from error
     if (state.st_size, found) != (wanted.bytes, wanted.sha256):
         raise DataError(
             f"{place} is not the published {wanted.path}: expected {wanted.bytes} bytes with"
@@ -265,38 +310,14 @@ def _download(wanted: Source, url: str, place: Path, progress: Any) -> None:
         try:
             temporary = stack.enter_context(replacing(place))
         except OSError as error:
-            raise DataError(
-                f"expected to write {place}, got {_reason(error)};"
+            raise MissingError(
+                f"expected to write {place}, got {reason(error)};"
                 " set BENCH_CACHE to a folder that can be written"
             ) from error
-        _stream(url, temporary, wanted.path, progress)
+        stream(url, temporary, wanted.path, progress)
         size, found = temporary.stat().st_size, _sha256(temporary)
         if (size, found) != (wanted.bytes, wanted.sha256):
             raise DataError(
                 f"{url} did not serve the published {wanted.path}: expected {wanted.bytes} bytes"
                 f" with SHA-256 {wanted.sha256}, got {size} bytes with {found}; nothing was kept"
             )
-
-
-def _stream(url: str, temporary: Path, path: str, progress: Any) -> None:
-    import pooch
-
-    download = pooch.HTTPDownloader(
-        progressbar=progress or False, chunk_size=CHUNK_BYTES, timeout=TIMEOUT_SECONDS
-    )
-    try:
-        download(url, str(temporary), None)
-    except OSError as error:  # the errors of requests are OSErrors too
-        response = getattr(error, "response", None)
-        got = _reason(error) if error.strerror else type(error).__name__
-        if response is not None:
-            got = f"HTTP status {response.status_code}"
-            response.close()
-        raise DataError(
-            f"expected to fetch {url}, got {got};"
-            f" a copy may be put, as {path}, into a folder that BENCH_DATA names"
-        ) from error
-
-
-def _reason(error: OSError) -> str:
-    return f"{type(error).__name__}: {error.strerror or error}"

@@ -13,6 +13,7 @@ from bench.tables._frame import Frame, read_csv, read_parquet
 from bench.tables._rows import parse_all, refuse_repeats
 from bench.tables.columns import ACCURACIES
 from bench.tables.files import refuse_pickle
+from bench.tables.made import is_made, read_made
 from bench.tables.suite_zero import read_suite_zero
 
 ARCH = "arch"
@@ -37,7 +38,8 @@ def read_table(
     A CSV or Parquet file has a column `arch` (any text form of the space) and at least one of
     `train`, `validation`, `test`; `training_seconds` may be there too. Every other column is a
     proxy's score, unless `columns` or `ignore` names it. An empty score is *not recorded*; NaN,
-    an infinity or -1e8 is *failed*. A JSON file is read by `read_suite_zero`.
+    an infinity or -1e8 is *failed*. A JSON file is read by `read_suite_zero`, and a Parquet file
+    that `make-table` wrote by `read_made`: both know their columns.
 
     Args:
         path: A file ending in .csv, .csv.gz, .parquet or .json.
@@ -47,7 +49,7 @@ def read_table(
         metric: What `train`, `validation` and `test` hold (default: accuracy_percent, or what
             the suite measures on this dataset).
         columns: The file's column for a role, as in `{"validation": "val_acc", "arch": "net"}`;
-            `targets.latency` makes a target of a column. JSON has no columns to name.
+            `targets.latency` makes a target of a column. JSON and made tables have none to name.
         ignore: Columns or proxies that are left out, such as comments.
         name: The table's name (default: the file's stem).
 
@@ -62,6 +64,12 @@ def read_table(
         if columns:
             raise DataError(f"{path.name}: expected no columns to be named for JSON, got {columns}")
         table = read_suite_zero(path, space, dataset, name)
+    elif path.suffix == ".parquet" and is_made(path):
+        if columns:
+            raise DataError(
+                f"{path.name}: expected no columns to be named for a made table, got {columns}"
+            )
+        table = read_made(path, space)
     else:
         table = _read_columns(_read_frame(path), space, dataset, dict(columns or {}), set(ignore))
     scores = {it: values for it, values in table.scores.items() if it not in set(ignore)}

@@ -13,6 +13,7 @@ from bench.runs.row import Run, ScoreRun, SearchRun
 from bench.runs.tasks import load_task
 from bench.studies.study import Study
 from bench.tables import files
+from bench.tables.download import MissingError
 
 
 def runs() -> Iterator[Run]:
@@ -73,7 +74,7 @@ def test_what_cannot_be_had_is_left_out_and_said_and_no_address_is_tried_twice(
 
     def unreachable(wanted: files.Source, url: str, place: Path, progress: object) -> None:
         tried.append(url)
-        raise DataError(f"could not reach {url}") from ConnectionError()
+        raise MissingError(f"could not reach {url}") from ConnectionError()
 
     monkeypatch.setattr(files, "_download", unreachable)
     said = run(tmp_path / "results")
@@ -83,11 +84,29 @@ def test_what_cannot_be_had_is_left_out_and_said_and_no_address_is_tried_twice(
     assert [row["task"] for row in rows(tmp_path / "results")] == ["darts/swap1000"]
 
 
+def test_a_damaged_file_is_an_error_and_no_missing_one(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = tmp_path / "some" / "darts"
+    some.mkdir(parents=True)
+    (some / "DARTS_archs_CIFAR10.csv").write_text("not,what,was,published\n")
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "some"))
+
+    def unreachable(wanted: files.Source, url: str, place: Path, progress: object) -> None:
+        raise MissingError(f"could not reach {url}") from ConnectionError()
+
+    monkeypatch.setattr(files, "_download", unreachable)
+    # The tasks before it are missing, and the network is known to be away by then.
+    with pytest.raises(DataError, match="is not the published darts/DARTS_archs_CIFAR10.csv"):
+        run(tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
 def test_nothing_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
 
     def unreachable(wanted: files.Source, url: str, place: Path, progress: object) -> None:
-        raise DataError(f"could not reach {url}") from ConnectionError()
+        raise MissingError(f"could not reach {url}") from ConnectionError()
 
     monkeypatch.setattr(files, "_download", unreachable)
     with pytest.raises(DataError, match=r"none of the 3 tasks .* could not reach"):

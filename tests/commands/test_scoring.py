@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.base import BenchError, OptionError, UnknownNameError
+from bench.base import BenchError, DataError, OptionError, UnknownNameError
 from bench.commands import scoring
 from bench.commands.scoring import What
 from bench.runs import live, members
+from bench.runs.live_scores import read_live
+from bench.training.recipe import parse
 
 torch = pytest.importorskip("torch")
 
@@ -153,3 +156,37 @@ def test_distinct_leaves_the_first_of_every_class() -> None:
     archs = scoring.architectures(space, replace(WHAT, every=True, distinct=True))
     assert len(archs) == 1666
     assert len({space.canonical(arch) for arch in archs}) == 1666
+
+
+RECIPE = "digits,training=60,batch=10,skeleton=cells:1/channels:2,epochs=1"
+
+
+@pytest.mark.parametrize(
+    ("said", "got"), [({"dataset": "noise"}, "--dataset"), ({"shape": ("channels=4",)}, "--shape")]
+)
+def test_a_recipe_has_images_and_networks_of_its_own(said: dict[str, Any], got: str) -> None:
+    with pytest.raises(OptionError, match=f"--recipe, .* got {got} too"):
+        scoring.what(recipe=RECIPE, batch=4, seed=0, seeds=1, **said)
+    assert scoring.what(batch=4, seed=0, seeds=1).dataset == "cifar10"
+    with pytest.raises(OptionError, match="--model alone"):
+        scored("module:model", proxies="params", recipe=RECIPE)
+
+
+def test_a_space_is_scored_by_a_recipe_and_gone_on_with_by_it_alone(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    what = scoring.what(recipe=RECIPE, batch=16, seed=0, seeds=1, sample=3, proxies="params,snip")
+    folder, rows = scoring.score_space("nasbench201", what, tmp_path, "live")
+    assert [(row["proxy"], row["n"], row["n_failed"]) for row in rows] == [
+        ("params", 3, 0),
+        ("snip", 3, 0),
+    ]
+    content = json.loads((folder / "provenance.json").read_text())
+    assert content["run"]["recipe"] == str(parse(RECIPE))
+    assert content["run"]["dataset"] == "digits"
+    assert list(content["data_sha256"]) == ["digits"]
+    table = read_live("mine", folder / "live.parquet", members.space("nasbench201"))
+    assert table.notes == f"{parse(RECIPE)}, batches of 16, seed 0"
+    scoring.score_space("nasbench201", what, tmp_path, "live", resume=True)
+    other = replace(what, recipe=f"{RECIPE},momentum=0.5")
+    with pytest.raises(DataError, match="holds results of recipe"):
+        scoring.score_space("nasbench201", other, tmp_path, "live", resume=True)

@@ -226,6 +226,35 @@ def test_a_verified_file_is_hashed_once_until_it_changes(list_file, tmp_path, mo
         files.find("a/b.csv")
 
 
+def test_what_cannot_be_fetched_is_missing_and_what_is_damaged_is_not(
+    list_file, tmp_path, monkeypatch
+) -> None:
+    list_file("http://127.0.0.1:9/nobody-listens")
+    assert files.here("a/b.csv") is None
+    with pytest.raises(files.MissingError):
+        files.find("a/b.csv")
+    place = tmp_path / "cache" / "data" / "a" / "b.csv"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(CONTENT[:-1])
+    for ask in (files.here, files.find):
+        with pytest.raises(DataError, match="is not the published") as caught:
+            ask("a/b.csv")
+        assert not isinstance(caught.value, files.MissingError)
+
+
+def test_a_damaged_file_of_the_owners_is_not_fetched_over(
+    server, list_file, tmp_path, monkeypatch
+) -> None:
+    list_file(address(server, "/right"))
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "own"))
+    place = tmp_path / "own" / "a" / "b.csv"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"mine")
+    with pytest.raises(DataError, match="is not the published"):
+        files.find("a/b.csv")
+    assert Handler.asked == []
+
+
 @pytest.mark.parametrize("content", ["", "[1]", "{", '{"x": 1}'])
 def test_a_damaged_memory_of_verified_files_costs_nothing_but_time(
     content: str, list_file, tmp_path, monkeypatch
@@ -286,11 +315,16 @@ def test_replacing_keeps_the_old_file_if_the_block_fails(tmp_path) -> None:
 def test_sources_agree_with_the_data(data: Path) -> None:
     published = {it["path"]: it for it in json.loads((data / "SOURCES.json").read_text())}
     known = files.known()
-    assert known.keys() == published.keys()
-    for path, source in known.items():
-        assert source.bytes == published[path]["bytes"] == (data / path).stat().st_size
-        assert source.sha256 == published[path]["sha256"]
-        assert source.url == published[path].get("url")
+    ours = {path for path in known if path.startswith(files.PACKAGED)}
+    assert known.keys() - ours == published.keys()
+    for path in ours:
+        assert known[path].bytes == (files.HERE / path).stat().st_size
+        assert known[path].licence
+    for path, entry in published.items():
+        source = known[path]
+        assert source.bytes == entry["bytes"] == (data / path).stat().st_size
+        assert source.sha256 == entry["sha256"]
+        assert source.url == entry.get("url")
         assert source.paper
         assert source.licence
         assert (source.url is None) == (source.origin is not None)

@@ -1,0 +1,137 @@
+"""The options of the commands that run networks: score, profile, make-table and retrain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.base import BenchError
+from bench.commands.options import as_json, by_recipe, kept, made, results_folder, scored
+from bench.commands.showing import Printer, tell
+
+
+@click.command()
+@click.argument("space", required=False)
+@click.option("--model", metavar="MODULE:FUNCTION", help="Score this model, and no space.")
+@by_recipe
+@scored
+@kept("live")
+@results_folder
+@as_json
+def score(
+    space: str | None,
+    model: str | None,
+    workers: int,
+    resume: bool,
+    name: str,
+    results: Path,
+    json: bool,
+    **said: Any,
+) -> None:
+    """Score untrained networks live: those of a SPACE, or a model of your own.
+
+    Rows of a space are streamed into the results folder, and none is lost or repeated when the
+    command is killed and goes on by --resume; --against adds what `report` reads.
+    """
+    from bench.commands import scoring
+
+    what = scoring.what(**said)
+    if (space is None) == (model is None):
+        raise BenchError("expected either a SPACE or --model, got " + ("both" if space else "none"))
+    if model is not None:
+        with Printer(json, "scores", scoring.SHOWN_OF_MODEL) as printer:
+            for row in scoring.score_model(model, what):
+                printer.add(row)
+        return
+    with Printer(json, "proxies", scoring.SHOWN) as printer:
+        try:
+            folder, rows = scoring.score_space(
+                str(space), what, results, name, workers=workers, resume=resume
+            )
+        except KeyboardInterrupt:
+            raise BenchError(
+                "interrupted; finished rows are kept, and --resume goes on from them"
+            ) from None
+        for row in rows:
+            printer.add(row)
+    if unshown := scoring.unranked(what):
+        tell(f"{', '.join(unshown)} ranks a population, and is told by --against TASK")
+    tell(f"rows in {folder}")
+
+
+@click.command()
+@click.argument("space")
+@scored
+@results_folder
+@as_json
+def profile(space: str, results: Path, json: bool, **said: Any) -> None:
+    """Measure where the time of scoring a SPACE goes: passes, operations, kernels, ceilings.
+
+    The rows go to the results folder, and `report` draws them.
+    """
+    from bench.commands import profiling, scoring
+
+    with Printer(json, "profile", profiling.SHOWN) as printer:
+        folder, rows = profiling.profile_space(space, scoring.what(**said), results)
+        for row in rows:
+            printer.add(row)
+    tell(f"rows in {folder}")
+
+
+@click.command("make-table")
+@click.argument("space")
+@made
+@kept("table")
+@results_folder
+@as_json
+def make_table(
+    space: str, workers: int, resume: bool, name: str, results: Path, json: bool, **said: Any
+) -> None:
+    """Train networks of a SPACE for real, into a Parquet table with accuracies at each checkpoint.
+
+    Rows are streamed into the results folder, and none is lost or repeated when the command is
+    killed and goes on by --resume. The table says in its metadata how each row was trained.
+    """
+    from bench.commands import making
+
+    with Printer(json, "checkpoints", making.SHOWN) as printer:
+        try:
+            table, rows = making.make_table(
+                space, making.Wanted(**said), results, name, workers=workers, resume=resume
+            )
+        except KeyboardInterrupt:
+            raise BenchError(
+                "interrupted; finished rows are kept, and --resume goes on from them"
+            ) from None
+        for row in rows:
+            printer.add(row)
+    tell(f"table in {table}")
+
+
+@click.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--sample", type=click.IntRange(min=1), default=10, show_default=True, metavar="N")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), help="Other than the one it was trained on."
+)
+@as_json
+def retrain(
+    table: Path, sample: int, seed: int, workers: int, device: str | None, json: bool
+) -> int:
+    """Train N rows of a made TABLE again, drawn at random, and compare them with it.
+
+    A row's whole stack is trained. On a machine of the recorded kind all accuracies must be equal
+    bit for bit; elsewhere they must differ no more than seeds do. Exit code 1 if not.
+    """
+    from bench.commands import making
+
+    with Printer(json, "trained again", making.SHOWN_AGAIN) as printer:
+        right, sentence = making.retrain(
+            table, sample, seed, printer.add, workers=workers, device=device
+        )
+    tell(sentence)
+    return 0 if right else 1
