@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bench.base import Record
+from bench.commands.options import as_json
 from bench.commands.showing import Printer
 
 
@@ -25,7 +26,7 @@ from bench.commands.showing import Printer
     default="ipl-bench-demo/reports",
     show_default=True,
 )
-@click.option("--json", "json", is_flag=True, help="One JSON object a line on stdout.")
+@as_json
 def demo(proxies: tuple[str, ...], results: Path, reports: Path, json: bool) -> None:
     """Correlate, search, score and report in a minute; nothing is downloaded.
 
