@@ -132,6 +132,8 @@ class Table:
     """`n` seconds by proxy: what computing the score took."""
     targets: Mapping[str, Floats] = field(default_factory=dict)
     """`n` values by name: latency, energy, robustness, ..."""
+    repeats: Mapping[str, Floats] = field(default_factory=dict)
+    """`n` accuracies by split and training seed, as `validation/3`; NaN where not trained by it."""
     training_seconds: Floats | None = None
     metric: str = "accuracy_percent"
     maximise: bool = True

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import cli
-from bench.base import DataError, Space, Table, TableReader, UnknownNameError
+from bench.base import DataError, OptionError, Space, Table, TableReader, UnknownNameError
 from bench.commands import demo as demonstrating
 from bench.commands.demo import Demo, run
 from bench.reports.load import load_studies
-from bench.runs import members
+from bench.runs import live, members
 from bench.runs.tasks import load_task
 
 NAME = "nasbench201/small"
@@ -106,10 +107,17 @@ def test_it_shows_every_kind_of_result_and_names_what_to_do_next(
 
     page = tmp_path / "ipl-bench-demo/reports/demo/README.md"
     assert page.is_file()
+    (site,) = page.parent.glob("*/index.html")
+    assert "Results made by <code>ipl-bench demo --proxy mine.py:few_pools</code>" in (
+        site.read_text()
+    )
     (study,) = [it for it in load_studies(tmp_path / "ipl-bench-demo/results") if it.searches]
     assert len(study.searches) == 4 * 5
-    (live,) = tmp_path.glob("ipl-bench-demo/results/demo-live/*/live.parquet")
-    assert pq.read_table(live).num_rows == 5
+    (scores,) = tmp_path.glob("ipl-bench-demo/results/demo-live/*/live.parquet")
+    assert pq.read_table(scores).num_rows == 5
+    about = json.loads((scores.parent / "provenance.json").read_text())
+    assert about["run"]["recipe"].split(",")[0] == demonstrating.RECIPE
+    assert len({row["zen"] for row in scored}) > 1
     # Nothing else, and nothing left over from making it.
     assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {
         *("mine.py", "ipl-bench-demo"),
@@ -152,6 +160,17 @@ class TestWithoutExtras:
         assert "3. Left out: scoring networks needs torch" in told
         assert "4. Left out: figures need" in told
 
+    def test_images_that_cannot_be_had_are_said(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def absent(recipe: object) -> None:
+            raise OptionError("the dataset digits needs sklearn")
+
+        monkeypatch.setattr(live, "require_torch", lambda: None)
+        monkeypatch.setitem(sys.modules, "bench.runs.recipes", SimpleNamespace(split_of=absent))
+        assert quick(tmp_path) == ["correlations", "searches"]
+        assert "3. Left out: the dataset digits needs sklearn." in capsys.readouterr().err
+
     def test_a_proxy_without_a_correlation_is_last(self, tmp_path: Path) -> None:
         mine = tmp_path / "mine.py"
         mine.write_text("def same(graph):\n    return 1\n")
@@ -193,6 +212,22 @@ class TestWithoutExtras:
         (tmp_path / "reports" / "demo").write_text("mine")
         with pytest.raises(DataError, match=r"expected a folder .*demo .* got a file"):
             quick(tmp_path)
+
+    def test_results_and_reports_in_one_folder_would_remove_each_other(
+        self, tmp_path: Path
+    ) -> None:
+        both = tmp_path / "both"
+        with pytest.raises(OptionError, match="to be two folders, .* got .*both for both"):
+            run(Demo(both, tmp_path / "a" / ".." / "both"), lambda *_: None)
+        assert not both.exists()
+
+    def test_a_damaged_list_of_files_is_told(self, tmp_path: Path) -> None:
+        listed = tmp_path / "results" / "demo" / "written.sha256"
+        listed.parent.mkdir(parents=True)
+        listed.write_bytes(b"\xff\n")
+        with pytest.raises(DataError, match="expected a hash and a name of a file .* line 1; got"):
+            quick(tmp_path)
+        assert listed.read_bytes() == b"\xff\n"
 
     def test_a_proxy_that_cannot_be_loaded_leaves_nothing(self, tmp_path: Path) -> None:
         with pytest.raises(UnknownNameError, match="there is no file"):

@@ -25,6 +25,7 @@ from bench.base import DataError
 from bench.cli import cli
 from bench.commands import correlating, documenting
 from bench.commands.demo import TASK
+from bench.commands.testing import AssertTau
 from bench.proxies import PROXIES
 from bench.proxies.computed import Computed
 from bench.proxies.recorded import Recorded
@@ -198,7 +199,9 @@ def test_the_metrics_page_tells_of_every_column() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_commands_that_are_named_exist(page: Path) -> None:
-    named = re.findall(r"(?:^|`|bin/)ipl-bench ([a-z]\w*)", page.read_text("utf-8"), re.MULTILINE)
+    named = re.findall(
+        r"(?:^|`|bin/)ipl-bench ([a-z][\w-]*)", page.read_text("utf-8"), re.MULTILINE
+    )
     assert set(named) <= set(cli.commands)
 
 
@@ -314,6 +317,19 @@ def test_the_tutorial_runs_from_top_to_bottom(tmp_path: Path) -> None:
         ran += 1
     assert ran >= 5
     assert list(tmp_path.glob("reports/live/README.md"))
+
+
+@packaged
+def test_the_assertion_in_readme_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (test,) = re.findall(
+        r"```python\n(def test_my_proxy.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
+    )
+    files = dict(steps(DOCS / "tutorial.md"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_proxy.py").write_text(files["my_proxy.py"])
+    scope: dict[str, Any] = {}
+    exec(test, scope)  # word for word
+    scope["test_my_proxy"](AssertTau(tmp_path))
 
 
 def without_tables() -> dict[str, str]:

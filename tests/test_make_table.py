@@ -21,8 +21,9 @@ from bench import cli
 from bench.base import OptionError
 from bench.commands import making
 from bench.runs import provenance
-from bench.runs.train_store import METADATA, STREAM, TABLE
+from bench.runs.train_store import STREAM, TABLE
 from bench.spaces.nasbench201 import NASBENCH201 as SPACE
+from bench.tables.made import METADATA
 from bench.training.recipe import parse
 
 pytest.importorskip("torch")
@@ -226,6 +227,12 @@ def test_rows_trained_again_are_equal_and_a_changed_one_is_exit_code_1(
         ("make-table nasbench201", "one of --all, --sample N and --archs FILE"),
         ("make-table darts --sample 2 --stack 2", "networks of nasbench201 to train several"),
         ("make-table nasbench201 --sample 2 --repeated 3", "at most 2 architectures to repeat"),
+        ("make-table nasbench201 --sample 2 --repeated 1 --repeat 1", "have 1, got --repeat 1"),
+        ("make-table nasbench201 --sample 2 --seed 4294967296", "'--seed': 4294967296 is not in"),
+        (
+            "make-table nasbench201 --sample 2 --recipe digits,skeleton=channels:0",
+            "at least 1, got",
+        ),
         ("make-table nasbench201 --sample 2 --name a/b", "--name to be a folder's name"),
         ("make-table nowhere --sample 2", "nowhere"),
         ("retrain nowhere.parquet", "expected a table of make-table"),

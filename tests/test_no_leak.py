@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from bench.runs.predict import Predicted, predict_once
 from bench.runs.row import PredictRun, SearchRun
 from bench.runs.search import Search, search_once
 from bench.runs.tasks import Answers, Task
+from bench.training.recipe import parse
 from ipl import latents
 from ipl.autoencoder import Options, pretrained
 from ipl.options import Settings
@@ -267,6 +269,27 @@ def test_no_attribute_of_a_problem_leads_to_a_table(pool: str) -> None:
     for path, thing in found:
         assert not isinstance(thing, (Table, Task, Answers, Oracle)), path
         assert not _numbers_of_rows(thing), path
+
+
+def test_no_attribute_of_a_problem_leads_to_what_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for needed in ("torch", "sklearn"):
+        pytest.importorskip(needed)
+    from bench.runs.trained import TrainedAnswers, TrainedTask
+    from bench.training.trainer import Trained
+
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+    space = members.space("nasbench201")
+    recipe = parse("digits,epochs=1,training=20,batch=10,skeleton=cells:1/channels:1")
+    oracle = Oracle(TrainedTask(space, recipe).answers, Budget(queries=1))
+    problem = oracle.problem()
+    arch = space.sample(np.random.default_rng(0))
+    oracle.query(arch)
+    problem.scores([arch], ["params"])
+    for path, thing in reachable(problem):
+        kinds = (Table, TrainedTask, TrainedAnswers, Trained, Oracle)
+        assert not isinstance(thing, kinds), path
 
 
 def _numbers_of_rows(thing: object) -> bool:

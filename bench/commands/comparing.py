@@ -14,7 +14,7 @@ from bench.commands.showing import rated_bar
 from bench.reports import baseline as frozen
 from bench.reports.baseline import KINDS, Baseline
 from bench.reports.baseline_benchmarks import read_benchmarks
-from bench.reports.baseline_diff import Change, changes, decides, differing
+from bench.reports.baseline_diff import APPEARED, Change, changes, decides, differing
 from bench.reports.baseline_written import github_lines, junit
 from bench.runs.store import write_whole
 
@@ -33,13 +33,18 @@ def freeze(
     """Do the study and write its values down: what was measured, and the files written.
 
     Raises:
-        BenchError: A run failed, or a file cannot be written; then the old files stay.
+        BenchError: A run failed, there is nothing to freeze, or a file cannot be written; then the
+            old files stay.
     """
     plan = plan or Plan()
     # First: what is wrong with it is told before anything is measured.
     more = () if benchmark is None else tuple(read_benchmarks(benchmark))
     found = _measured(plan, MEASURED, command, freeze=True, workers=workers)
     whole = Baseline((*found.values, *more), found.provenance)
+    if not whole.values:
+        raise DataError(
+            "expected something to freeze, got no value: no task of the study has its files here"
+        )
     return whole, frozen.write(results / FOLDER, whole)
 
 
@@ -98,7 +103,8 @@ def compare(
         plan: What is measured.
 
     Raises:
-        DataError: The baseline is missing, damaged or foreign, or tasks that must be are not here.
+        DataError: The baseline is missing, damaged or foreign, holds nothing that can be compared
+            here, or tasks that must be here are not.
     """
     plan = plan or Plan()
     before = frozen.read(folder)
@@ -111,11 +117,15 @@ def compare(
             f"expected all tasks of {folder} with --all, got {len(gone)} of them without their "
             f"files, the first {min(gone)}: {missing[min(gone)]}"
         )
+    looked_up = measured | ({"benchmark"} if more else set())
+    if not any(it.kind in looked_up and it.task not in gone for it in before.values):
+        raise DataError(
+            f"expected values in {folder} of {', '.join(sorted(looked_up))} on tasks whose files "
+            f"are here, got none of its {len(before.values):,}"
+        )
     found = _measured(plan, measured, command, freeze=False, workers=workers)
     now = Baseline((*found.values, *more), found.provenance)
-    if benchmark is not None:
-        measured.add("benchmark")
-    told = tuple(changes(before, now, kinds=measured, without=gone))
+    told = tuple(changes(before, now, kinds=looked_up, without=gone))
     failing = tuple(change for change in told if decides(change, times=speed))
     return Compared(now, told, failing, tuple(_notes(before, now, gone)))
 
@@ -151,7 +161,8 @@ def write_junit(path: Path, compared: Compared) -> None:
 
 def summary(compared: Compared) -> str:
     """What a comparison came to, in one sentence."""
-    counted = f"{len(compared.now.values):,} values compared"
+    new = sum(change.status == APPEARED for change in compared.changes)
+    counted = f"{len(compared.now.values) - new:,} values compared"
     if not compared.changes:
         return f"{counted}: nothing moved"
     told = len(compared.changes) - len(compared.failing)

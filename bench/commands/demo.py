@@ -7,7 +7,7 @@ refuses where somebody else wrote.
 
 from __future__ import annotations
 
-import hashlib
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from bench.base import Budget, DataError, OptionError, Record
 from bench.commands import correlating, reporting, scoring
 from bench.commands.running import failures
 from bench.commands.showing import tell
-from bench.reports._written import LIST, replace_files
+from bench.reports._written import LIST, digest, listed, replace_files
 from bench.reports.load import load_studies
 from bench.reports.searches import summarise
 from bench.runs import live
@@ -33,10 +33,14 @@ from bench.runs.provenance import folder_of, shared, versions
 from bench.runs.row import Run, ScoreRun
 from bench.runs.store import ROWS, Store
 from bench.runs.tasks import Task, load_task
+from bench.studies.smoke import EMBEDDED
 from bench.studies.study import searches
+from bench.training.recipe import parse
 
-TASK = "nasbench201/digits"
-"""Cells trained on scikit-learn's digits; it comes with the package."""
+TASK = EMBEDDED
+"""Cells trained on scikit-learn's digits."""
+RECIPE = "digits"
+"""What they were trained by: it says how large networks are, and which images they see."""
 STUDY, LIVE = "demo", "demo-live"
 
 YARDSTICKS = ("parametric", "random")
@@ -87,9 +91,15 @@ def run(demo: Demo, show: Show) -> None:
 
     Raises:
         DataError: A file that no demo wrote is in the way; nothing is done then.
+        OptionError: Results and reports would go to one folder.
         BenchError: A proxy cannot be had, or a run failed.
     """
     started = time.perf_counter()
+    if demo.results.resolve() == demo.reports.resolve():
+        raise OptionError(
+            "expected --results and --reports to be two folders, as each removes what is no longer "
+            f"its own, got {demo.results} for both"
+        )
     for folder in (demo.results / STUDY, demo.results / LIVE, demo.reports / STUDY):
         _refuse_foreign(folder)
     demo.results.mkdir(parents=True, exist_ok=True)
@@ -131,7 +141,9 @@ def _search(demo: Demo, made: Path, show: Show) -> None:
         ]
         folder, common = folder_of(made, STUDY), shared(STUDY)
         with Store.opened(folder, common) as store:
-            store.write_provenance({**common, "versions": versions()})
+            said = [word for name in demo.proxies for word in ("--proxy", name)]
+            command = shlex.join(["ipl-bench", STUDY, *said])
+            store.write_provenance({**common, "command": command, "versions": versions()})
             execute(plan, store)
         if failed := failures(folder / ROWS):
             raise DataError(f"expected every run of the demo to end well, got {failed[0]['error']}")
@@ -143,13 +155,16 @@ def _search(demo: Demo, made: Path, show: Show) -> None:
 
 
 def _score(demo: Demo, made: Path, show: Show) -> None:
-    """A few cells from the worst to the best, as untrained networks on a minibatch of noise."""
+    """A few cells from the worst to the best, as the untrained networks that the task trained."""
     try:
         live.require_torch()
+        from bench.runs.recipes import split_of
+
+        split_of(parse(RECIPE))  # read once, and kept for what follows
     except OptionError as error:
         _say(f"3. Left out: {error}.")
         return
-    _say(_SCORES.format(cells=CELLS))
+    _say(_SCORES.format(cells=CELLS, **_facts(demo)))
 
     def rows() -> Iterator[Record]:
         space, table = demo.task.space, demo.task.table
@@ -158,14 +173,13 @@ def _score(demo: Demo, made: Path, show: Show) -> None:
         made.mkdir()
         listed = made / "cells.txt"
         listed.write_text("".join(f"{table.archs[row]}\n" for row in chosen), encoding="utf-8")
-        what = scoring.What(
-            dataset="noise,size=16",
+        what = scoring.what(
+            recipe=RECIPE,
             batch=16,
             seed=0,
             seeds=1,
             archs=listed,
             proxies=",".join(SCORED_BY),
-            shape=("channels=4",) if space.name == "nasbench201" else (),
         )
         folder, _ = scoring.score_space(space.name, what, made, LIVE)
         listed.unlink()
@@ -216,10 +230,9 @@ def _refuse_foreign(folder: Path) -> None:
     """Raise DataError where a folder holds a file that no demo wrote, or one changed since."""
     if folder.exists() and not folder.is_dir():
         raise DataError(f"expected a folder {folder} of a demo's files, or none, got a file")
-    listed = folder / LIST
-    known = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    known = listed(folder)
     for name, content in _files(folder).items():
-        if name != LIST and f"{hashlib.sha256(content).hexdigest()}  {name}" not in known:
+        if name != LIST and (digest(content), name) not in known:
             raise DataError(
                 f"expected {folder} to hold nothing but what an earlier demo wrote, got "
                 f"{folder / name}; move it away, or name other folders by --results and --reports"
@@ -262,9 +275,9 @@ there is: smaller is better, and low and high are its interval over seeds. test_
 same pick by an accuracy that no searcher sees. {ranked} asks for what one proxy scores highest."""
 
 _SCORES = """\
-3. How does a score come about? Here are {cells} of the cells, from the worst to the best, as small
-untrained networks on one minibatch of noise that all of them share. -inf is a proxy that failed
-on that cell."""
+3. How does a score come about? Here are {cells} of the cells, from the worst to the best, as they
+were before training, on one minibatch of {dataset} that all of them share. -inf is a proxy that
+failed on that cell."""
 
 _REPORT = """\
 4. The same as tables and figures, for a page or a paper:"""

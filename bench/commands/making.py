@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.base import Arch, DataError, OptionError, Record, Space
+from bench.base import Arch, OptionError, Record, Space
 from bench.commands.scoring import What, architectures
 from bench.commands.showing import rated_bar
 from bench.runs import live, live_store, members
 from bench.runs.live import STACKED
-from bench.runs.provenance import folder_of
 from bench.runs.train import TrainRun
 from bench.training.recipe import Recipe, parse
 
@@ -59,21 +57,15 @@ def make_table(
     Raises:
         BenchError: Something is wrong that a user can mend, told before anything is trained.
     """
-    if not re.fullmatch(r"\w[\w.-]*", study):
-        raise OptionError(f"expected --name to be a folder's name, got {study!r}")
     live.require_torch()
     from bench.runs import train_made, train_rows, train_store
     from bench.runs.recipes import images_sha256
 
+    folder = live_store.folder_for(results, study, resume=resume, stream=train_store.STREAM)
     space = members.space(name)
     recipe = parse(wanted.recipe)
     archs = chosen(space, wanted)
     run = run_of(space, archs, recipe, wanted)
-    folder = folder_of(results, study)
-    if not resume and live_store.occupied(folder, train_store.STREAM):
-        raise DataError(
-            f"{folder} holds results already; go on with them by --resume, or give another --name"
-        )
     train_rows.check(run, archs)
     told = train_store.about(run, recipe, images_sha256(recipe))
     about = {
@@ -99,7 +91,12 @@ def make_table(
 def run_of(space: Space, archs: list[Arch], recipe: Recipe, wanted: Wanted) -> TrainRun:
     """The run that trains some architectures as the command line says."""
     first, end = wanted.seed, wanted.seed + wanted.seeds
-    more = range(end, max(end, first + wanted.repeat)) if wanted.repeated else ()
+    if wanted.repeated and wanted.repeat <= wanted.seeds:
+        raise OptionError(
+            f"expected --repeated architectures to have more seeds than all others, which have "
+            f"{wanted.seeds}, got --repeat {wanted.repeat}"
+        )
+    more = range(end, first + wanted.repeat) if wanted.repeated else ()
     return TrainRun(
         space=space.name,
         archs=len(archs),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,17 @@ import click
 from bench.base import BenchError
 from bench.commands.options import as_json, by_recipe, kept, made, results_folder, scored
 from bench.commands.showing import Printer, tell
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say of an interrupt that nothing finished is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise BenchError(
+            "interrupted; finished rows are kept, and --resume goes on from them"
+        ) from None
 
 
 @click.command()
@@ -46,14 +59,10 @@ def score(
                 printer.add(row)
         return
     with Printer(json, "proxies", scoring.SHOWN) as printer:
-        try:
+        with _resumable():
             folder, rows = scoring.score_space(
                 str(space), what, results, name, workers=workers, resume=resume
             )
-        except KeyboardInterrupt:
-            raise BenchError(
-                "interrupted; finished rows are kept, and --resume goes on from them"
-            ) from None
         for row in rows:
             printer.add(row)
     if unshown := scoring.unranked(what):
@@ -97,14 +106,10 @@ def make_table(
     from bench.commands import making
 
     with Printer(json, "checkpoints", making.SHOWN) as printer:
-        try:
+        with _resumable():
             table, rows = making.make_table(
                 space, making.Wanted(**said), results, name, workers=workers, resume=resume
             )
-        except KeyboardInterrupt:
-            raise BenchError(
-                "interrupted; finished rows are kept, and --resume goes on from them"
-            ) from None
         for row in rows:
             printer.add(row)
     tell(f"table in {table}")

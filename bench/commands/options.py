@@ -10,6 +10,9 @@ import click
 
 as_json = click.option("--json", "json", is_flag=True, help="One JSON object a line on stdout.")
 
+SEED = click.IntRange(0, 2**32 - 1)
+"""So that it, and as many more as there can be, fit into a column of whole numbers."""
+
 results_folder = click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -126,7 +129,7 @@ def scored(command: Any) -> Any:
         click.option("--seeds", type=click.IntRange(1, 1_000_000), default=1, show_default=True),
         click.option(
             "--seed",
-            type=click.IntRange(min=0),
+            type=SEED,
             default=0,
             show_default=True,
             help="The first; a seed gives weights and minibatch, the same for all.",
@@ -210,7 +213,7 @@ def made(command: Any) -> Any:
         ),
         click.option(
             "--seed",
-            type=click.IntRange(min=0),
+            type=SEED,
             default=0,
             show_default=True,
             help="The first; a seed gives weights and the order of images. Samples go by it too.",

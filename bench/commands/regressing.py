@@ -79,10 +79,10 @@ def compare(folder: Path, junit: Path | None, github: bool, json: bool, **said: 
         compared = comparing.compare(folder, sys.argv[1:], **said)
         for row in compared.rows() if json else ():
             printer.add(row)
-    if junit is not None:
-        comparing.write_junit(junit, compared)
     for line in () if json else compared.lines(github=github):
         click.echo(line)
+    if junit is not None:  # after what took minutes is told: the file may not be writable
+        comparing.write_junit(junit, compared)
     for note in compared.notes:
         tell(note)
     tell(comparing.summary(compared))

@@ -107,12 +107,22 @@ def _provenance(study: Study, common: Record, missing: dict[str, str], store: St
     hashes = {path: files.source(path).sha256 for reader in readers for path in reader.files}
     content = {**common, "versions": versions(), "data_sha256": hashes, "left_out": missing}
     path = store.folder / PROVENANCE
-    before = json.loads(path.read_text(encoding="utf-8")) if store.done and path.exists() else {}
-    for what in ("versions", "data_sha256"):
-        for name, value in before.get(what, {}).items():
+    for what, before in (_before(path) if store.done and path.exists() else {}).items():
+        for name, value in before.items():
             if content[what].get(name, value) != value:
                 raise DataError(
                     f"{store.folder} holds results of {name} {value}, and here it is "
                     f"{content[what][name]}; move them away and run anew"
                 )
     store.write_provenance(content)
+
+
+def _before(path: Path) -> dict[str, Record]:
+    """Of which versions and data the results beside a provenance are. Raises DataError."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return {what: dict(known.get(what, {})) for what in ("versions", "data_sha256")}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"expected the provenance of a study, got {path}: {type(error).__name__}: {error}"
+        ) from error

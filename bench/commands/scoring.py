@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.base import Arch, BenchError, DataError, OptionError, Record, Space, UnknownNameError
+from bench.base import Arch, BenchError, OptionError, Record, Space, UnknownNameError
 from bench.commands.showing import rated_bar
 from bench.draws import keyed
 from bench.proxies.computed import Computed
 from bench.runs import choose, live, live_files, live_rows, live_store, live_tasks, members
 from bench.runs.live import LiveRun
-from bench.runs.provenance import folder_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,8 +84,7 @@ def score_space(
         BenchError: Something is wrong that a user can mend, told before anything is scored; or
             whole networks failed, told when all is done.
     """
-    if not re.fullmatch(r"\w[\w.-]*", study):
-        raise OptionError(f"expected --name to be a folder's name, got {study!r}")
+    folder = live_store.folder_for(results, study, resume=resume)
     space = members.space(name)
     archs = architectures(space, what)
     names, rankings = live.with_components(proxies(what, live.every_proxy))
@@ -105,11 +102,6 @@ def score_space(
         stack=what.stack,
         rankings=rankings,
     )
-    folder = folder_of(results, study)
-    if not resume and live_store.occupied(folder):
-        raise DataError(
-            f"{folder} holds results already; go on with them by --resume, or give another --name"
-        )
     live_rows.Scorer(run).check(archs[0])
     tasks = [live_tasks.against(task, run, archs) for task in dict.fromkeys(what.against)]
     about = {
@@ -220,8 +212,8 @@ def shape_of(pairs: Sequence[str]) -> tuple[tuple[str, int], ...]:
     shape: dict[str, int] = {}
     for pair in pairs:
         key, _, value = pair.partition("=")
-        if not (key.isidentifier() and value.isdecimal()):
-            raise OptionError(f"expected --shape as NAME=NUMBER, got {pair!r}")
+        if not (key.isidentifier() and value.isdecimal() and int(value)):
+            raise OptionError(f"expected --shape as NAME=NUMBER, from 1 on, got {pair!r}")
         if key in shape:
             raise OptionError(f"expected every --shape once, got {key} twice")
         shape[key] = int(value)

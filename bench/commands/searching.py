@@ -25,7 +25,7 @@ SHOWN = ("task", "searcher", "seed", "queries", "validation", "test", "regret", 
 def recipe_of(oracle: str, recipe: str | None) -> Recipe | None:
     """How networks are trained; None where accuracies are read from tables. Raises OptionError."""
     if (oracle == "train") != (recipe is not None):
-        got = "the one without the other" if recipe is None else "--recipe alone"
+        got = "--oracle train alone" if recipe is None else "--recipe alone"
         raise OptionError(f"expected --oracle train and --recipe NAME together, got {got}")
     return None if recipe is None else parse(recipe)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,12 +156,14 @@ def _read(path: Path) -> dict[str, Taus]:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise DataError(f"could not read {path}: {error.strerror or error}") from error
     except ValueError as error:
         raise DataError(f"expected {path} to hold taus as JSON, got {error}") from None
     taus = content.values() if isinstance(content, dict) else [None]
     for each in taus:
         if not isinstance(each, dict) or not all(
-            isinstance(value, int | float) for value in each.values()
+            isinstance(value, int | float) and math.isfinite(value) for value in each.values()
         ):
             raise DataError(
                 f"expected {path} to hold {{proxy: {{task: tau}}}}, got {str(content)[:60]}"

@@ -33,8 +33,8 @@ def replace_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     Raises:
         DataError: A file cannot be written or removed, or the list is not one of ours.
     """
-    old = _read(folder / LIST)
-    new = {(_hash(content), name) for name, content in files.items()}
+    old = listed(folder)
+    new = {(digest(content), name) for name, content in files.items()}
     # Old and new at first: whatever is written before a crash is known to the next call.
     write_whole(folder / LIST, _text(old | new))
     for name, content in files.items():
@@ -46,7 +46,8 @@ def replace_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     return [folder / name for name in (*files, LIST)]
 
 
-def _hash(content: bytes) -> str:
+def digest(content: bytes) -> str:
+    """The hash of a file's content, as the list has it."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -55,8 +56,12 @@ def _text(entries: Iterable[tuple[str, str]]) -> bytes:
     return "".join(f"{known}  {name}\n" for known, name in ordered).encode(errors="surrogateescape")
 
 
-def _read(path: Path) -> set[tuple[str, str]]:
-    """Pairs of hash and name; none where there is no list yet."""
+def listed(folder: Path) -> set[tuple[str, str]]:
+    """Pairs of hash and name of what was written into a folder; none where there is no list yet.
+
+    Raises DataError for a list that is not one of ours.
+    """
+    path = folder / LIST
     try:
         lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except FileNotFoundError:
@@ -80,7 +85,7 @@ def _remove(folder: Path, name: str, known: str) -> None:
     path = folder / name
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
-        if not inside or not path.is_file() or _hash(path.read_bytes()) != known:
+        if not inside or not path.is_file() or digest(path.read_bytes()) != known:
             return
         path.unlink()
         for parent in path.parents:

@@ -30,7 +30,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -121,6 +121,8 @@ def exact(kind: str, task: str, of: str, measure: str, value: float | str | None
     """A value that is the same everywhere; None, or NaN, is the word `undefined`."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         value = "undefined"
+    elif isinstance(value, float) and math.isinf(value):
+        value = str(float(value))  # nothing is near it
     if isinstance(value, str):
         return Value(kind, task, of, measure, value)
     return Value(kind, task, of, measure, float(value), near(float(value)))
@@ -184,9 +186,9 @@ def read(folder: Path) -> Baseline:
             f"expected {folder / VALUES} as {PROVENANCE} beside it says, with SHA-256 {wanted}, "
             f"got {found}; take both from one commit, or write them anew by ipl-bench baseline"
         )
-    values = _values(folder / VALUES, content)
+    values = _values(folder / VALUES, content, [kind for kind in KINDS if kind not in TIMES])
     if (folder / SPEED).exists():
-        values += _values(folder / SPEED, _content(folder / SPEED))
+        values += _values(folder / SPEED, _content(folder / SPEED), TIMES)
     facts = {name: about[name] for name in _ABOUT}
     return Baseline(tuple(values), Provenance(**{**facts, "command": tuple(facts["command"])}))
 
@@ -239,8 +241,8 @@ def _cell(value: float | str | None) -> str:
     return f"{value:.12g}" if isinstance(value, float) else value or ""
 
 
-def _values(path: Path, content: bytes) -> list[Value]:
-    """The values of a file. Raises DataError for what `_csv` does not write."""
+def _values(path: Path, content: bytes, kinds: Collection[str]) -> list[Value]:
+    """The values of a file, of some kinds. Raises DataError for what `write` does not write."""
     try:
         lines = list(csv.reader(io.StringIO(content.decode()), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -252,10 +254,10 @@ def _values(path: Path, content: bytes) -> list[Value]:
     values: dict[Key, Value] = {}
     for number, line in enumerate(lines[1:], start=2):
         value = _value(line)
-        if value is None or value.key in values:
+        if value is None or value.kind not in kinds or value.key in values:
             raise DataError(
                 f"expected line {number} of {path} to be one more value of a kind among "
-                f"{', '.join(KINDS)}, got {','.join(line)[:80]!r}"
+                f"{', '.join(kinds)}, got {','.join(line)[:80]!r}"
             )
         values[value.key] = value
     return list(values.values())
@@ -263,13 +265,15 @@ def _values(path: Path, content: bytes) -> list[Value]:
 
 def _value(line: list[str]) -> Value | None:
     """The value of a line; None where it is none."""
-    if len(line) != len(_HEAD) or line[0] not in KINDS or not line[4]:
+    if len(line) != len(_HEAD) or not line[4]:
         return None
     kind, task, of, measure, text, *ends = line
     try:
         tight, wide, bootstrap = map(_range, ends[::2], ends[1::2])
         # A word has no interval, and whatever has one is a number.
         value = text if tight is None else float(text)
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
     except ValueError:
         return None
     return Value(kind, task, of, measure, value, tight, wide, bootstrap)
@@ -277,4 +281,9 @@ def _value(line: list[str]) -> Value | None:
 
 def _range(low: str, high: str) -> Range | None:
     """The interval of two cells, None of empty ones. Raises ValueError for anything else."""
-    return (float(low), float(high)) if low or high else None
+    if not (low or high):
+        return None
+    ends = float(low), float(high)
+    if not ends[0] <= ends[1]:  # as with NaN
+        raise ValueError(f"wanted an interval from a lower end to a higher one, got {low}, {high}")
+    return ends

@@ -62,7 +62,8 @@ class Change:
             return None
         low, high = self.allowed
         width = (high if math.isfinite(high) else before.value) - low
-        return max(low - after.value, after.value - high) / width
+        # An interval of one point, which a file may hold, has no width to count by.
+        return max(low - after.value, after.value - high) / width if width > 0 else None
 
     @property
     def sentence(self) -> str:

@@ -146,7 +146,9 @@ def _seeds(value: Value, seeds: Floats, floor: float) -> Value:
         found = bootstrap(mean, seeds, resamples=RESAMPLES, rng=np.random.default_rng(0))
         shown = found.low, found.high
         low, high = (middle + math.sqrt(2) * (end - middle) for end in shown)
-    wide = min(low, middle - floor), max(high, middle + floor)
+    # Other versions may move it at least as far as the same ones.
+    least, most = near(middle)
+    wide = min(low, middle - floor, least), max(high, middle + floor, most)
     return replace(value, wide=wide, bootstrap=shown)
 
 

@@ -62,6 +62,8 @@ class ScoreSet:
     scores: Mapping[str, Floats]
     seconds: Mapping[str, Floats] = field(default_factory=dict)
     targets: Mapping[str, Floats] = field(default_factory=dict)
+    repeats: Mapping[str, Floats] = field(default_factory=dict)
+    """`n` accuracies by split and training seed, as `validation/3`, NaN where unknown."""
     seed: int = 0
     """What initial weights and minibatches were drawn with, where scores were computed live."""
 
@@ -277,6 +279,7 @@ def _score_set(folder: Path, row: Record, attachments: Attachments) -> ScoreSet:
         scores={name: floats(columns[f"score:{name}"]) for name in proxies},
         seconds=_prefixed(columns, "seconds:"),
         targets=_prefixed(columns, "target:"),
+        repeats=_prefixed(columns, "repeat:"),
         seed=int(row["seed"]),
     )
 

@@ -109,7 +109,7 @@ class SeedNoise:
 def measure_tables(
     study: Study, *, rng: np.random.Generator, resamples: int = 1000
 ) -> Iterator[SeedNoise]:
-    """The noise of every table that the study made, with the proxies that it scored there.
+    """The noise of every table that the study made or scored, with the proxies that it scored.
 
     Those are of the score set of the table's task, if the study has one. A table in which no two
     architectures have two seeds says nothing of noise and is left out.
@@ -124,6 +124,22 @@ def measure_tables(
         noise = measure_noise(str(row["task"]), repeats, scores, rng=rng, resamples=resamples)
         if noise.spreads:
             yield noise
+    made = {row["task"] for _, row in study.made}
+    for each in study.score_sets:
+        if each.repeats and each.task not in made:
+            repeats = recorded_repeats(each)
+            yield measure_noise(each.task, repeats, each.scores, rng=rng, resamples=resamples)
+
+
+def recorded_repeats(scores: ScoreSet) -> Repeats:
+    """What a task's table records of training seeds."""
+    keys = [name.split("/") for name in scores.repeats]
+    seeds = sorted({int(seed) for _, seed in keys})
+    accuracy = {
+        split: np.column_stack([scores.repeats[f"{split}/{seed}"] for seed in seeds])
+        for split in dict(keys)
+    }
+    return Repeats(scores.archs, tuple(seeds), accuracy)
 
 
 def _aligned(each: ScoreSet, archs: Sequence[str]) -> dict[str, Floats]:

@@ -79,18 +79,25 @@ def index(studies: Sequence[Study], command: str) -> str:
     """The page of a study's folder: what was reported at which commit, and where that lies."""
     parts = [f"# {studies[0].name}\n", f"Made by `{command}`; do not edit. One report a commit:\n"]
     for study in studies:
-        counts = _counts(study)
-        parts.append(f"- [`{study.commit}`]({study.commit}/README.md): {counts}.")
+        where = f"[`{study.commit}`]({study.commit}/README.md)"
+        parts.append(f"- {where}: {counts(study)}.")
     return "\n".join(parts) + "\n"
 
 
-def _counts(study: Study) -> str:
-    counts = f"{len(study.score_sets):,} tasks with scores, {len(study.searches):,} searches"
-    predictions = sum(len(group.rows) for group in study.predictions)
-    counts += f", {predictions:,} predictions" if predictions else ""
-    profiles = len({row["run"] for row in study.profiles})
-    told = f", {profiles} profiles" if profiles else ""
-    return f"{counts}{told}, {len(study.failed):,} failed runs"
+def counts(study: Study) -> str:
+    """How much the study holds, in words."""
+    numbers = {
+        ("task with scores", "tasks with scores"): len(study.score_sets),
+        ("search", "searches"): len(study.searches),
+        ("prediction", "predictions"): sum(len(group.rows) for group in study.predictions),
+        ("profile", "profiles"): len({row["run"] for row in study.profiles}),
+        ("failed run", "failed runs"): len(study.failed),
+    }
+    return ", ".join(
+        f"{number:,} {one if number == 1 else several}"
+        for (one, several), number in numbers.items()
+        if number or one == "failed run"
+    )
 
 
 def _head(study: Study, command: str) -> str:
@@ -107,7 +114,7 @@ def _head(study: Study, command: str) -> str:
         lines.append(f"- {'; '.join([f'`{folder}`', *told])} (all in its `provenance.json`)")
         if "run" in facts:
             lines.append(f"- {_protocol(facts['run'])}")
-    lines.append(f"\n{_counts(study)}.\n")
+    lines.append(f"\n{counts(study)}. To sort, filter and see cells: [index.html](index.html).\n")
     lines.append(
         "Which rows a number comes from: its task, and searcher or predictor with budget, name "
         "their runs in [sources.csv](sources.csv), with seeds, files and their SHA-256.\n"

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bench.base import Record
 from bench.reports import tables
@@ -67,7 +68,9 @@ def write_reports(
     """
     written = []
     for name, group in groupby(list(load_studies(results)), key=lambda study: study.name):
-        files = dict(_study_files(results, list(group), resamples, workers, command))
+        # By one thread each: how many there are would show in a sum's last digits.
+        with threadpool_limits(1, "blas"):
+            files = dict(_study_files(results, list(group), resamples, workers, command))
         written += replace_files(reports / name, files)
     return written
 

@@ -9,6 +9,7 @@ losing power loses a second. A torn last line is cut off when the run goes on. A
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from bench.base import Arch, DataError, Record, Space
+from bench.base import Arch, DataError, OptionError, Record, Space
 from bench.runs.live import LiveRun
-from bench.runs.provenance import shared, versions
+from bench.runs.provenance import folder_of, shared, versions
 from bench.runs.row import Outcome
 from bench.runs.store import PROVENANCE, ROWS, Store
 from bench.runs.stream import RowStream, attached, batched, write_batches
@@ -68,14 +69,25 @@ class Gist:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Store]:
-    """The locked store of a folder that `folder_of` named. Raises DataError."""
+    """The locked store of a folder that `folder_for` named. Raises DataError."""
     with Store.opened(folder, shared(folder.parent.name)) as store:
         yield store
 
 
-def occupied(folder: Path, stream: str = STREAM) -> bool:
-    """Whether a folder holds results, finished or not."""
-    return any((folder / name).exists() for name in (ROWS, stream, PROVENANCE))
+def folder_for(results: Path, study: str, *, resume: bool, stream: str = STREAM) -> Path:
+    """The results folder of a run that streams its rows; nothing is made.
+
+    Raises OptionError for a name that is no folder's, and DataError where it holds results,
+    finished or not, that are not to be gone on with.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", study):
+        raise OptionError(f"expected --name to be a folder's name, got {study!r}")
+    folder = folder_of(results, study)
+    if not resume and any((folder / name).exists() for name in (ROWS, stream, PROVENANCE)):
+        raise DataError(
+            f"{folder} holds results already; go on with them by --resume, or give another --name"
+        )
+    return folder
 
 
 def claim(store: Store, run: DataclassInstance, content: Record, stream: str = STREAM) -> None:
@@ -117,7 +129,7 @@ def _checked(path: Path, content: Record, defaults: Record) -> Record:
         before: Record = json.loads(path.read_text(encoding="utf-8"))
         parts = {what: dict(before[what]) for what in ("run", "versions", "data_sha256")}
     except (OSError, ValueError, TypeError, LookupError) as error:
-        raise DataError(f"expected the provenance of a live run, got {path}") from error
+        raise DataError(f"expected the provenance of a run, got {path}") from error
     parts["run"] = {**defaults, **parts["run"]}
     for what, known in parts.items():
         for name, value in known.items():

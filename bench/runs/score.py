@@ -60,6 +60,8 @@ def task_outcome(
             columns[split] = pa.array(task.table.accuracy[split][rows])
     for name, values in task.table.targets.items():
         columns[f"target:{name}"] = pa.array(values[rows])
+    for name, values in task.table.repeats.items():
+        columns[f"repeat:{name}"] = pa.array(values[rows])
     for name, values in scores.items():
         columns[f"score:{name}"] = pa.array(values)
         if name in seconds:

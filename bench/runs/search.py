@@ -8,11 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from bench.base import (
-    BudgetSpentError,
-    Record,
-    SearcherFactory,
-)
+from bench.base import BudgetSpentError, Record, SearcherFactory, Table
 from bench.runs import members
 from bench.runs.oracle import REFUSALS, Oracle, QueryFailedError
 from bench.runs.parquet import to_bytes
@@ -118,41 +114,43 @@ def judged(task: Asked, run: SearchRun, search: Search) -> Record:
         return row
     pick = max(answered, key=answers.validation.__getitem__)
     validation = float(table.accuracy["validation"][pick])
-    test = _test(task, pick)
+    test = _test(table, pick)
     known = not math.isnan(answers.best)
     return row | {
         "arch": table.archs[pick],
         "validation": validation,
         "test": test,
         "regret": abs(answers.best - validation) if known else None,
-        "test_regret": abs(_best_test(task) - test) if known and test is not None else None,
+        "test_regret": abs(_best_test(table) - test) if known and test is not None else None,
     }
 
 
-def _test(task: Asked, row: int) -> float | None:
-    test = task.table.accuracy.get("test")
+def _test(table: Table, row: int) -> float | None:
+    test = table.accuracy.get("test")
     if test is None or math.isnan(test[row]):
         return None
     return float(test[row])
 
 
-def _best_test(task: Asked) -> float:
+def _best_test(table: Table) -> float:
     """The best test accuracy among what could be asked for."""
-    askable = ~np.isnan(task.table.accuracy["validation"])
-    test = task.table.accuracy["test"][askable]
-    return float(np.nanmax(test) if task.table.maximise else np.nanmin(test))
+    askable = ~np.isnan(table.accuracy["validation"])
+    test = table.accuracy["test"][askable]
+    return float(np.nanmax(test) if table.maximise else np.nanmin(test))
 
 
 def traces(task: Asked, key: str, searches: list[Search]) -> pa.Table:
     """All queries of some searches, in the one schema that traces have."""
+    # Once: where networks are trained when asked, each reading puts the table together anew.
+    table = task.table
     rows = np.concatenate([np.array(s.oracle.steps, dtype=np.int64) for s in searches])
     steps = [np.arange(len(s.oracle.steps)) for s in searches]
     seeds = [np.full(len(s.oracle.steps), s.seed) for s in searches]
     seconds = np.concatenate([np.array(s.oracle.clock) for s in searches])
     scored = np.concatenate([np.array(s.oracle.scored_at, dtype=np.int64) for s in searches])
-    validation = task.table.accuracy["validation"][rows]
+    validation = table.accuracy["validation"][rows]
     different, codes = np.unique(rows, return_inverse=True)
-    texts = pa.array([task.table.archs[row] for row in different.tolist()], pa.string())
+    texts = pa.array([table.archs[row] for row in different.tolist()], pa.string())
     arch = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), texts)
     run = pa.DictionaryArray.from_arrays(np.zeros(len(rows), np.int32), pa.array([key]))
     return pa.table(

@@ -126,9 +126,10 @@ def verdict(made: Made, records: Sequence[Record]) -> tuple[bool, str]:
     if made.run.device == "cpu" and made.told["run"]["device"] == "cpu" and not other:
         return equal == len(records), f"{told}, on a machine of the recorded kind"
     where = f"on another kind of machine ({', '.join(other)})" if other else "on a GPU"
-    failed = [row["arch"] for row in records if row["status_again"] == "failed"]
-    if failed:
-        return False, f"{told}, {where}; {len(failed)} could not be trained, {failed[0]} first"
+    moved = [row for row in records if row["status"] != row["status_again"]]
+    if moved:
+        first = "{arch} first: {status} then, {status_again} now".format(**moved[0])
+        return False, f"{told}, {where}; {len(moved)} ended otherwise, {first}"
     differences = [row["difference"] for row in records if row["difference"] is not None]
     noise = records[0]["sd_of_seeds"]
     if noise is None or not differences:

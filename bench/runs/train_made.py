@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from bench.base import BenchError, DataError, Record
 from bench.runs.train import TrainRun
-from bench.runs.train_store import METADATA, PARTS, column
+from bench.runs.train_store import PARTS, column
+from bench.tables.made import METADATA
 from bench.training.recipe import Recipe
 
 

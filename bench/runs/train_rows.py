@@ -13,6 +13,7 @@ from bench.runs.live_rows import threaded
 from bench.runs.pool import in_order
 from bench.runs.recipes import network_of, split_of, stack_of
 from bench.runs.train import Group, TrainRun, plan
+from bench.tables.columns import ACCURACIES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -121,7 +122,7 @@ def _succeeded(result: Trained) -> Record:
 
 def _failed(run: TrainRun, why: str) -> Record:
     none = [None] * len(_recipe(run.recipe).checkpoints)
-    accuracy = dict.fromkeys(("train", "validation", "test"), none)
+    accuracy = dict.fromkeys(ACCURACIES, none)
     return {"status": "failed", "error": why, "accuracy": accuracy, "seconds": None}
 
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from bench.base import Arch, Record, Space
+from bench.runs import provenance
 from bench.runs.live_store import all_versions
-from bench.runs.provenance import commit, machine
 from bench.runs.row import Outcome
 from bench.runs.store import Store
 from bench.runs.stream import RowStream, attached, batched, write_batches
 from bench.runs.train import TrainRun, kind_of_machine, plan
+from bench.tables.made import EARLIER, KIND, METADATA
 
 if TYPE_CHECKING:
     from bench.training.recipe import Recipe
@@ -30,8 +31,6 @@ STREAM = ".table.jsonl"
 TABLE = "table.parquet"
 KEY = "table"
 """The run's key in rows.jsonl; a results folder holds one table."""
-METADATA = b"ipl-bench"
-"""The key of the JSON in the schema's metadata."""
 PARTS = ("validation", "test", "train")
 """Of the images, in the order of columns."""
 
@@ -51,14 +50,14 @@ class TrainStream(RowStream):
 def about(run: TrainRun, recipe: Recipe, images_sha256: str) -> Record:
     """What a table says of itself, as JSON has it."""
     content: Record = {
-        "kind": KEY,
+        "kind": KIND,
         "run": asdict(run),
         "recipe": asdict(recipe),
         "images_sha256": images_sha256,
         "trained_on": kind_of_machine(run.device),
         "versions": all_versions(),
-        "commit": commit(),
-        "machine": machine(),
+        "commit": provenance.commit(),
+        "machine": provenance.machine(),
     }
     known: Record = json.loads(json.dumps(content))
     return known
@@ -66,7 +65,7 @@ def about(run: TrainRun, recipe: Recipe, images_sha256: str) -> Record:
 
 def column(part: str, mark: int, recipe: Recipe) -> str:
     """The column of a part's accuracy after so many epochs: `test@3`, or `test` at the end."""
-    return part if mark == recipe.epochs else f"{part}@{mark}"
+    return part if mark == recipe.epochs else f"{part}{EARLIER}{mark}"
 
 
 def finish(store: Store, run: TrainRun, recipe: Recipe, stream: TrainStream, told: Record) -> None:

@@ -24,8 +24,9 @@ from bench.runs import choose, members
 from bench.runs.live import LiveRun, by_recipe
 from bench.runs.live_rows import Scorer, threaded
 from bench.runs.recipes import network_of, split_of
-from bench.runs.trained_store import PARTS, TrainedStore
+from bench.runs.trained_store import TrainedStore
 from bench.spaces.features import features
+from bench.tables.columns import ACCURACIES
 from bench.training.recipe import Recipe
 from bench.training.trainer import Trained, train
 
@@ -63,7 +64,7 @@ class TrainedTask:
             archs=[self.space.text(arch) for arch in self.answers.asked],
             accuracy={
                 part: np.array([nan if it is None else it.accuracy[part][-1] for it in done])
-                for part in PARTS
+                for part in ACCURACIES
             },
             training_seconds=np.array([nan if it is None else it.seconds for it in done]),
         )

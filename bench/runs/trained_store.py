@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import platform
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,13 +19,11 @@ from bench.base import Record
 from bench.runs.provenance import versions
 from bench.runs.recipes import images_sha256
 from bench.runs.row import line
+from bench.runs.train import kind_of_machine
 from bench.tables import files
+from bench.tables.columns import ACCURACIES
 from bench.training.recipe import Recipe
 from bench.training.trainer import Trained
-
-PARTS = ("train", "validation", "test")
-_PACKAGES = ("ipl-bench", "numpy", "torch")
-"""What numbers depend on besides Python."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +33,6 @@ class TrainedStore:
 
     def __init__(self, recipe: Recipe, space: str, seed: int) -> None:
         """Name the folder; nothing is made. Raises as `images_sha256` does."""
-        known = versions()
         self._recipe = recipe
         self._facts: Record = {
             "recipe": str(recipe),
@@ -44,8 +40,8 @@ class TrainedStore:
             "images_sha256": images_sha256(recipe),
             "space": space,
             "seed": seed,
-            "processor": platform.machine(),
-            "versions": {package: known[package] for package in _PACKAGES},
+            "trained_on": kind_of_machine("cpu"),
+            "ipl-bench": versions()["ipl-bench"],
         }
         digest = sha256(json.dumps(self._facts, sort_keys=True).encode()).hexdigest()
         self._folder = files.cache_folder() / "trained" / f"{recipe.hash}-{digest[:16]}"
@@ -73,7 +69,7 @@ class TrainedStore:
             "arch": arch,
             "status": trained.status,
             "reason": trained.reason,
-            "accuracy": {part: list(trained.accuracy[part]) for part in PARTS},
+            "accuracy": {part: list(trained.accuracy[part]) for part in ACCURACIES},
             "seconds": trained.seconds,
         }
         # Whatever is written is checked against a hash of it: no flipped digit becomes a result.
@@ -100,7 +96,7 @@ class TrainedStore:
             raise ValueError(f"it is of {content['arch']} and {told}")
         accuracy = {
             part: tuple(math.nan if value is None else value for value in content["accuracy"][part])
-            for part in PARTS
+            for part in ACCURACIES
         }
         return Trained(
             content["status"],

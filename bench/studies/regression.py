@@ -17,10 +17,10 @@ from bench.runs import members
 from bench.runs.live import LiveRun, digest, every_proxy, with_components
 from bench.runs.row import Run, ScoreRun
 from bench.studies.ipl_race import CIFAR10, ipl
-from bench.studies.smoke import BASIC, COMPUTED, SCORED, WARM
+from bench.studies.smoke import BASIC, COMPUTED, EMBEDDED, SCORED, WARM
 from bench.studies.study import Study, searches
 
-SEARCHED = {
+SEARCHED = {EMBEDDED: "nwot"} | {
     task: WARM[task]
     for task in (
         "nasbench201/cifar10-valid",
@@ -58,13 +58,14 @@ BATCH = 16
 
 
 def runs() -> Iterator[Run]:
-    """Correlations of all recorded proxies, then searches."""
-    for task in SCORED:
+    """Correlations of all recorded proxies, then searches; one task of them is here everywhere."""
+    for task in (EMBEDDED, *SCORED):
         yield ScoreRun(task, COMPUTED)
     for task, proxy in SEARCHED.items():
         yield from searches([task], (*BASIC, f"rank,proxy={proxy}"), QUERIES, SEEDS, SEEDS)
     yield from searches([CHARGED], BASIC, SECONDS, SEEDS, SEEDS)
-    yield from searches([CIFAR10], [ipl(CIFAR10, ",scored=50")], Budget(queries=10), FEW, FEW)
+    for task in (EMBEDDED, CIFAR10):
+        yield from searches([task], [ipl(task, ",scored=50")], Budget(queries=10), FEW, FEW)
 
 
 @dataclass(frozen=True)

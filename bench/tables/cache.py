@@ -21,10 +21,10 @@ from bench.tables import files
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Raised whenever a reader gives another table from the same files."""
 
-GROUPS = ("accuracy", "scores", "score_seconds", "targets")
+GROUPS = ("accuracy", "scores", "score_seconds", "targets", "repeats")
 FACTS = ("name", "space", "dataset", "metric", "maximise", "canonical", "sources", "notes")
 METADATA = b"ipl-bench"
 
@@ -140,6 +140,7 @@ def _from_arrow(arrow: pa.Table, facts: dict[str, Any]) -> Table:
         scores=groups["scores"],
         score_seconds=groups["score_seconds"],
         targets=groups["targets"],
+        repeats=groups["repeats"],
         training_seconds=seconds,
         **facts,
     )

@@ -210,8 +210,6 @@ def available(path: str) -> bool:
     """
     if is_own(path):
         return Path(path).is_file()
-    if is_own(path):
-        return Path(path).is_file()
     wanted, place = source(path), _place(path)
     return place.is_file() and place.stat().st_size == wanted.bytes
 

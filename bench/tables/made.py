@@ -5,24 +5,25 @@ Such a file says in its metadata how it was made, so it is known when it is met.
 as `validation@3` after 3 epochs; `seconds`; `stack`.
 
 An architecture's accuracy is that of the first seed, which all were trained by, so that rows
-compare like with like; none is the mean of more seeds than another. Accuracies of earlier epochs
-are targets. Where a network diverged there is none, NaN, and the table cannot be asked for it.
+compare like with like; none is the mean of more seeds than another. What other seeds came to are
+repeats; accuracies of earlier epochs are targets. Where a network diverged there is none, NaN, and
+the table cannot be asked for it.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.base import DataError, Floats, Record, Space, Table, TableReader
+from bench.base import Arch, DataError, Floats, Record, Space, Table, TableReader
 from bench.tables._frame import Frame, clean_scores
-from bench.tables._rows import parse_all, refuse_repeats
+from bench.tables._rows import parse_all, refuse_repeats, spread
 from bench.tables.columns import ACCURACIES
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def read_made(path: Path, space: Space) -> Table:
         archs=[space.text(arch) for arch in archs],
         accuracy={part: _finite(frame, part) for part in ACCURACIES},
         targets={name: _finite(frame, name) for name in frame.cells if EARLIER in name},
+        repeats=_repeats(file, archs, space),
         training_seconds=_finite(frame, "seconds"),
         canonical=distinct,
         sources=(path.name,),
@@ -179,6 +181,21 @@ def _finite(frame: Frame, name: str) -> Floats:
             f"{row}"
         )
     return values
+
+
+def _repeats(file: _File, archs: Sequence[Arch], space: Space) -> dict[str, Floats]:
+    """The `n` accuracies of each seed, where there are several."""
+    seeds = sorted(set(file.frame.numbers("seed").tolist()))
+    place = {arch: row for row, arch in enumerate(archs)}
+    found = {}
+    for seed in seeds if len(seeds) > 1 else ():
+        frame = file.of_seed(seed)
+        repeated = parse_all(frame.texts("arch"), space, frame.name)
+        refuse_repeats(repeated, space, frame.name)
+        rows = np.array([place[arch] for arch in repeated])
+        for part in ("validation", "test"):
+            found[f"{part}/{int(seed)}"] = spread(_finite(frame, part), rows, len(archs))
+    return found
 
 
 def _seeds(frame: Frame) -> str:

@@ -189,7 +189,8 @@ def parse(text: str) -> Recipe:
     >>> recipe.epochs, recipe.checkpoints, recipe.shape
     (8, (2, 8), {'classes': 10, 'cells': 1, 'channels': 8})
 
-    Where epochs are given without checkpoints, there is one, at the end.
+    Where epochs are given without checkpoints, there is one, at the end; without augmentation
+    there is no padding.
 
     Raises:
         OptionError: An option is unknown, given twice, or cannot have that value.
@@ -211,6 +212,8 @@ def parse(text: str) -> Recipe:
             raise OptionError(f"expected {name}={_EXAMPLES[name]}, got {pair!r}") from error
     if "epochs" in options:
         options.setdefault("checkpoints", (options["epochs"],))
+    if options.get("augmentation") == "none":
+        options.setdefault("padding", 0)
     return Recipe(dataset, **options)
 
 

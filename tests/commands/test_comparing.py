@@ -276,12 +276,25 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "available", lambda path: False)
 
 
+def benchmarks(path: Path, ours: float) -> Path:
+    """A file of pytest-benchmark: a group of two."""
+    pairs = {"naive": 8.0, "ours": ours}
+    found = [{"group": "g", "name": n, "stats": {"min": s}} for n, s in pairs.items()]
+    path.write_text(json.dumps({"benchmarks": found}))
+    return path
+
+
 def test_missing_files_are_told_and_fail_only_where_all_are_asked_for(
-    plan: Plan, frozen: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(measuring, "timed", lambda operations: iter(()))
+    file = benchmarks(tmp_path / "b.json", 2.0)
+    comparing.freeze(tmp_path, ["baseline"], plan=plan, benchmark=file)
+    frozen = tmp_path / "baseline"
     absent(monkeypatch)
-    found = comparing.compare(frozen, ["compare"], plan=plan)
+    found = comparing.compare(frozen, ["compare"], plan=plan, benchmark=file)
     assert found.changes == ()
+    assert comparing.summary(found) == "1 values compared: nothing moved"
     assert "not compared: " in found.notes[0]
     assert TASK in found.notes[0]
     with pytest.raises(DataError, match=f"--all, got 1 of them .* {TASK}: nasbench101/none.csv"):
@@ -293,9 +306,35 @@ def test_a_baseline_says_what_it_leaves_out(
 ) -> None:
     absent(monkeypatch)
     monkeypatch.setattr(measuring, "timed", lambda operations: iter(()))
-    found, _ = comparing.freeze(tmp_path, ["baseline"], plan=plan)
-    assert found.values == ()
+    with pytest.raises(DataError, match="something to freeze, got no value"):
+        comparing.freeze(tmp_path, ["baseline"], plan=plan)
+    assert not (tmp_path / "baseline").exists()
+    file = benchmarks(tmp_path / "b.json", 2.0)
+    found, _ = comparing.freeze(tmp_path, ["baseline"], plan=plan, benchmark=file)
+    assert [value.kind for value in found.values] == ["benchmark"]
     assert list(baseline.read(tmp_path / "baseline").provenance.left_out) == [TASK]
+
+
+def test_a_comparison_of_nothing_is_refused(
+    plan: Plan, frozen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match=r"values in .* of live on tasks .*, got none of its \d+"):
+        comparing.compare(frozen, ["compare"], plan=plan, kinds=["live"])
+    with monkeypatch.context() as patch:
+        absent(patch)
+        with pytest.raises(DataError, match="of correlation, live, search, speed, task on tasks"):
+            comparing.compare(frozen, ["compare"], plan=plan)
+    about = baseline.read(frozen).provenance
+    baseline.write(frozen, baseline.Baseline((), about))
+    with pytest.raises(DataError, match="got none of its 0"):
+        comparing.compare(frozen, ["compare"], plan=plan)
+
+
+def test_what_is_new_is_not_counted_as_compared(plan: Plan, frozen: Path) -> None:
+    whole = baseline.read(frozen)
+    baseline.write(frozen, replace(whole, values=whole.values[:7]))
+    found = comparing.compare(frozen, ["compare"], plan=plan)
+    assert comparing.summary(found).startswith("7 values compared: 0 reasons to fail, ")
 
 
 def test_a_failed_run_is_not_frozen(
@@ -375,6 +414,9 @@ def test_the_command_ends_with_0_and_then_with_1_and_says_why(
     root = ElementTree.parse(tmp_path / "junit.xml").getroot()
     assert int(root.get("failures", "0")) >= 4
 
+    code, out, _ = command("compare", frozen, "--junit", tmp_path)  # a folder
+    assert (code, out.startswith("FAIL  ")) == (2, True)
+
     code, out, _ = command("compare", frozen, "--kind", "search", "--json")
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == 1
@@ -426,15 +468,8 @@ def test_benchmarks_are_compared_as_ratios(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def written(name: str, ours: float) -> Path:
-        path = tmp_path / name
-        pairs = {"naive": 8.0, "ours": ours}
-        found = [{"group": "g", "name": n, "stats": {"min": s}} for n, s in pairs.items()]
-        path.write_text(json.dumps({"benchmarks": found}))
-        return path
-
     monkeypatch.setattr(measuring, "timed", lambda operations: iter(()))
-    fast, slow = written("fast.json", 2.0), written("slow.json", 5.0)
+    fast, slow = (benchmarks(tmp_path / f"{ours}.json", ours) for ours in (2.0, 5.0))
     assert command("baseline", "--results", tmp_path, "--benchmark", fast)[0] == 0
     kind = ("compare", tmp_path / "baseline", "--kind", "task")
     assert command(*kind, "--benchmark", fast)[:2] == (0, "")

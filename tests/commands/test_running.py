@@ -143,3 +143,12 @@ def test_a_finished_study_is_not_done_again_by_resume(data: Path, tmp_path: Path
     assert rows(tmp_path / "results") == before
     with pytest.raises(DataError, match="--resume"):
         run(tmp_path / "results")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"versions": 3}', '{"versions": {"numpy"'])
+def test_a_damaged_provenance_is_one_sentence(content: str, data: Path, tmp_path: Path) -> None:
+    run(tmp_path / "results")
+    (path,) = (tmp_path / "results").glob("mini/*/provenance.json")
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"expected the provenance of a study, got .*json: \w+"):
+        run(tmp_path / "results", resume=True)

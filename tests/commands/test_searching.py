@@ -74,7 +74,7 @@ def test_a_budget_in_epochs_is_so_many_queries() -> None:
 @pytest.mark.parametrize(
     ("oracle", "recipe", "words"),
     [
-        ("train", None, "got the one without the other"),
+        ("train", None, "got --oracle train alone"),
         ("table", "digits", "got --recipe alone"),
         ("train", "digits,epoch=3", "got 'epoch=3'"),
     ],

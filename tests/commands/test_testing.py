@@ -111,7 +111,16 @@ def test_an_undefined_tau_is_not_written(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "taus.json").read_text()) == {"constant": {}}
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"good": 1}', '{"good": {"toy/data": "high"}}'])
+def test_a_baseline_that_cannot_be_read_is_told(assert_tau: AssertTau, tmp_path: Path) -> None:
+    (tmp_path / "taus.json").mkdir()
+    with pytest.raises(DataError, match="could not read .*taus.json: Is a directory"):
+        assert_tau("good", [TASK], baseline="taus.json")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"good": 1}', '{"good": {"toy/data": "high"}}', '{"good": {"toy/data": NaN}}'],
+)
 def test_a_damaged_baseline_is_told(assert_tau: AssertTau, tmp_path: Path, content: str) -> None:
     (tmp_path / "taus.json").write_text(content)
     with pytest.raises(DataError, match="taus.json"):

@@ -70,6 +70,10 @@ def damage(folder: Path, name: str, old: str, new: str) -> None:
         ("speed.csv", "1.5", "half", "line 2 of"),
         ("speed.csv", ",3,", ",three,", "line 2 of"),
         ("speed.csv", ",3,", ",,", "line 2 of"),
+        ("speed.csv", ",3,", ",nan,", "line 2 of"),
+        ("speed.csv", "1.5", "nan", "line 2 of"),
+        ("speed.csv", "inf", "1", "line 2 of"),
+        ("speed.csv", "speed,", "correlation,", "of a kind among speed, benchmark, got"),
         ("speed.csv", "a over b", '"a over b', "a CSV file"),
     ],
 )
@@ -109,6 +113,14 @@ def test_near_is_relative_but_at_zero() -> None:
     assert near(200.0, 1e-6) == (200 - 2e-4, 200 + 2e-4)
     assert near(0.0, 1e-6) == (-1e-6, 1e-6)
     assert near(-1e-5, 1e-6, least=1e-3) == (-1e-5 - 1e-9, -1e-5 + 1e-9)
+
+
+@pytest.mark.parametrize("endless", [math.inf, -math.inf])
+def test_what_is_endless_is_a_word_that_is_read_back(tmp_path: Path, endless: float) -> None:
+    value = exact("task", "t", "o", "m", endless)
+    assert (value.value, value.tight) == (str(endless), None)
+    write(tmp_path, Baseline((value,), ABOUT))
+    assert read(tmp_path).values == (value,)
 
 
 @pytest.mark.parametrize("nothing", [None, math.nan])

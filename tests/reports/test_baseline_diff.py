@@ -69,6 +69,12 @@ def test_a_ratio_may_grow_without_end_and_decides_only_where_asked() -> None:
     assert decides(change, times=True)
 
 
+def test_an_interval_of_one_point_has_no_width_to_count_by() -> None:
+    (change,) = moved(Value(*SPEED.key, 4.0, (4.0, 4.0)), 3.0)
+    assert change.widths is None
+    assert change.sentence == f"times as fast of a over b on t moved from 4 to 3; {RULES['speed']}"
+
+
 def test_what_vanished_fails_and_what_appeared_is_told() -> None:
     before, after = Baseline((TAU,), HERE), Baseline((FOUND,), HERE)
     gone, new = changes(before, after, kinds=KINDS)

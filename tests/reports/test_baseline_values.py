@@ -124,6 +124,12 @@ def test_many_seeds_are_bootstrapped_and_another_draw_scatters_too() -> None:
         assert end - 9.5 == pytest.approx(math.sqrt(2) * (shown - 9.5))
 
 
+def test_other_versions_may_move_it_no_less_than_the_same_ones() -> None:
+    rows = [searched([1.0], seconds=50 + 1e-13 * seed)[0] for seed in range(3)]
+    value = by_name(of_searches(RUN, Outcome(rows)))["random at queries=5", "mean seconds"]
+    assert value.wide == value.tight
+
+
 def test_seeds_that_all_agree_may_move_a_little_under_other_versions() -> None:
     found = by_name(of_searches(RUN, Outcome(searched([0.0] * 20))))
     # A thousandth of the accuracy, 50.

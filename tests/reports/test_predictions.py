@@ -307,7 +307,7 @@ def test_the_page_shows_and_links_all_of_it_and_comes_back_byte_for_byte(
     first = contents()
     assert contents() == first
     page = first["README.md"].decode()
-    assert "1 tasks with scores, 0 searches, 3 predictions, 1 failed runs" in page
+    assert "1 task with scores, 3 predictions, 1 failed run." in page
     assert "## Predictions" in page
     wanted = {"predictions.csv", "predictions.md", "predictions.tex", "prediction-facts.csv"}
     wanted |= {"figures/predictions-1.png", "figures/predictions-1.pdf"}
@@ -328,7 +328,8 @@ def test_predictions_without_facts_link_to_no_file_of_facts(
     folder = tmp_path / "reports" / "made-up" / "abc123"
     page = (folder / "README.md").read_text()
     links = re.findall(r"\]\(([^)]+)\)", page)
-    assert sorted(links) == ["predictions.csv", "predictions.md", "predictions.tex"]
+    tables = ["predictions.csv", "predictions.md", "predictions.tex"]
+    assert sorted(links) == ["index.html", *tables, "sources.csv"]
     assert all((folder / link).exists() for link in links)
 
 

@@ -175,7 +175,7 @@ def test_an_architecture_of_a_foreign_text_is_not_drawn(results: Results) -> Non
 def test_a_study_in_which_all_failed_has_a_page(results: Results) -> None:
     results.append(kind="score", task="a/x", run="r", status="failed", error="E: no")
     page = page_of(results)
-    assert "1 failed runs" in page
+    assert "1 failed run." in page
     assert "Provenance" in page
     assert cards_of(page) == {}
 
@@ -283,13 +283,26 @@ def test_provenance_says_what_made_the_results(study: Results) -> None:
 def test_a_live_study_names_the_command_that_scores_anew(results: Results) -> None:
     results.add_scores("a/x", {"validation": np.arange(3.0)}, {})
     run: Record = {"space": "nasbench201", "proxies": ["zen", "az nas"], "dataset": "cifar10"}
-    run |= {"batch": 32, "seeds": [0, 1], "shape": [["cells", 1]], "distinct": True, "stack": 4}
+    run |= {"batch": 32, "seeds": [3, 4], "shape": [["cells", 1]], "distinct": True, "stack": 4}
     facts = {"run": run, "architectures": "sample=40, seed=3"}
     (results.folder / "provenance.json").write_text(json.dumps(facts))
     study, _ = loaded(results)
     assert provenance.command_of(study) == (
-        "ipl-bench score nasbench201 --sample 40 --seed 3 --distinct --proxies 'zen,az nas' "
-        "--dataset cifar10 --batch 32 --seeds 2 --shape cells=1 --stack 4 --name made-up"
+        "ipl-bench score nasbench201 --sample 40 --distinct --proxies 'zen,az nas' "
+        "--dataset cifar10 --shape cells=1 --batch 32 --seed 3 --seeds 2 --stack 4 --name made-up"
+    )
+
+
+def test_a_recipe_stands_for_images_and_networks_in_that_command(results: Results) -> None:
+    results.add_scores("a/x", {"validation": np.arange(3.0)}, {})
+    run: Record = {"space": "nasbench201", "proxies": ["zen"], "dataset": "digits", "batch": 8}
+    run |= {"seeds": [5], "shape": [["cells", 1]], "recipe": "digits,epochs=4"}
+    facts = {"run": run, "architectures": "all"}
+    (results.folder / "provenance.json").write_text(json.dumps(facts))
+    study, _ = loaded(results)
+    assert provenance.command_of(study) == (
+        "ipl-bench score nasbench201 --all --proxies zen --recipe digits,epochs=4 --batch 8 "
+        "--seed 5 --name made-up"
     )
 
 

@@ -204,6 +204,24 @@ def test_colours_follow_the_system_and_the_button(browser: Any, file: Path, sche
         assert button.get_attribute("aria-pressed") == str(scheme == "light").lower()
 
 
+@pytest.mark.parametrize("width", [390, 1280, 1600])
+def test_links_that_do_not_fit_are_not_seen_beside_the_button(
+    browser: Any, file: Path, width: int
+) -> None:
+    with opened(browser, file, width=width) as tab:
+        tab.evaluate(
+            "[...document.querySelectorAll('nav a')].forEach("
+            "e => { for (let i = 0; i < 4; i++) e.after(e.cloneNode(true)); })"
+        )
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        box = tab.locator("#theme").bounding_box()
+        assert box is not None
+        places = [*range(int(box["x"] + box["width"]) + 2, width, 4)]
+        assert places
+        seen = "([xs, y]) => xs.map(x => document.elementFromPoint(x, y).tagName)"
+        assert "A" not in tab.evaluate(seen, [places, box["y"] + box["height"] / 2])
+
+
 def test_a_phone_scrolls_tables_and_not_the_page(browser: Any, file: Path) -> None:
     with opened(browser, file, width=390) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth") == 390

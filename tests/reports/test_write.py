@@ -4,18 +4,28 @@ import csv
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from bench.base import DataError
+from bench.reports import style, write
 from bench.reports._written import replace_files
 from bench.reports.load import load_studies
 from bench.reports.numbers import measure
 from bench.reports.pictures import figures_of
 from bench.reports.predictions import measure_predictions
+from bench.reports.race import Race, measure_race
 from bench.reports.write import write_reports
 from tests.reports.conftest import Results
+
+
+@pytest.fixture(autouse=True)
+def _coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw figures of few pixels: what is looked at here is which files there are."""
+    monkeypatch.setattr(style, "DOTS_PER_INCH", 60)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -36,7 +46,7 @@ def test_reports_come_back_byte_for_byte(study: Results, reports: Path) -> None:
     first = contents(reports)
     assert sorted(first) == sorted(str(path.relative_to(reports)) for path in written)
     shutil.rmtree(reports)
-    write_reports(study.root, reports, resamples=20)
+    write_reports(study.root, reports, resamples=20, workers=2)
     assert contents(reports) == first
     first = {name.removeprefix("made-up/"): content for name, content in first.items()}
     suffixes = {".md", ".csv", ".tex", ".png", ".pdf", ".sha256", ".html"}
@@ -51,7 +61,7 @@ def test_reports_come_back_byte_for_byte(study: Results, reports: Path) -> None:
     page = first["abc123/README.md"].decode()
     links = re.findall(r"\]\(([^)]+)\)", page)
     assert len(links) > 10
-    pages = {"README.md", "abc123/README.md", "abc123/index.html", "written.sha256"}
+    pages = {"README.md", "abc123/README.md", "written.sha256"}
     assert {f"abc123/{link}" for link in links} == set(first) - pages
     for text in ("`ipl-bench report`", "`abc123`", "evolution,warm=nwot", "no \\| way_5%", "ceil"):
         assert text in page
@@ -93,6 +103,22 @@ def test_targets_and_made_tables_are_reported_and_every_number_has_its_rows(
     assert third["folder"] == results.folder.name
     (row_of_a, *_) = csv.DictReader((folder / "targets.csv").read_text().splitlines())
     assert (row_of_a["proxy"], row_of_a["kendall"], row_of_a["inverted"]) == ("a", "-1.0", "True")
+
+
+def test_sums_are_made_by_one_thread_each(
+    results: Results, reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+
+    def counted(*said: Any, **more: Any) -> Race | None:
+        threads.update(each["num_threads"] for each in threadpool_info())
+        return measure_race(*said, **more)
+
+    monkeypatch.setattr(write, "measure_race", counted)
+    results.append(kind="score", task="a/x", run="r", status="failed", error="E: no")
+    with threadpool_limits(2, "blas"):
+        write_reports(results.root, reports, resamples=5)
+    assert threads == {1}
 
 
 def test_a_study_of_searches_alone_is_reported(results: Results, reports: Path) -> None:

@@ -250,7 +250,7 @@ def test_another_recipe_is_another_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"run": 3}'])
 def test_a_foreign_provenance_is_told(claimed: Path, content: str) -> None:
     (claimed / "provenance.json").write_text(content)
-    with pytest.raises(DataError, match="expected the provenance of a live run"):
+    with pytest.raises(DataError, match="expected the provenance of a run"):
         claim(claimed, RUN, a="1")
 
 

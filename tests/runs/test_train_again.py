@@ -87,6 +87,7 @@ def record(difference: float | None, noise: float | None, status: str = "ok") ->
         "equal": equal,
         "difference": difference,
         "sd_of_seeds": noise,
+        "status": "ok",
         "status_again": status,
     }
 
@@ -99,7 +100,9 @@ def record(difference: float | None, noise: float | None, status: str = "ok") ->
         ([record(2.7, 1), record(-2.9, 1)], True, "differs by 2.80 points .* by 1.41 between"),
         ([record(2.9, 1), record(-2.9, 1)], False, "differs by 2.90 points"),
         ([record(2.9, None)], True, "records no noise"),
-        ([record(0, 1), record(None, 1, "failed")], False, "1 could not be trained"),
+        ([record(0, 1), record(None, 1, "failed")], False, "a first: ok then, failed now"),
+        # No difference is left to hold against the noise; that is no reason to let it pass.
+        ([record(None, 1, "diverged")], False, "1 ended otherwise, a first: ok then, diverged"),
     ],
 )
 def test_elsewhere_differences_are_held_against_the_noise_of_seeds(

@@ -14,7 +14,8 @@ from runs.small import RECIPE, run_of
 
 from bench.base import DataError
 from bench.runs.train_made import Made, read, sd_of_seeds, summary
-from bench.runs.train_store import METADATA, about
+from bench.runs.train_store import about
+from bench.tables.made import METADATA
 
 RUN = replace(run_of(), archs=3, repeated=2, more_seeds=(1, 2))
 TOLD = about(RUN, RECIPE, "ab" * 32)

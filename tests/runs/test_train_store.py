@@ -17,6 +17,7 @@ from bench.base import DataError, Record
 from bench.runs import live_store, train_made, train_store
 from bench.runs.train import TrainRun, plan
 from bench.runs.train_store import STREAM, TABLE, TrainStream
+from bench.tables.made import METADATA
 
 RUN = run_of()
 TOLD = train_store.about(RUN, RECIPE, "ab" * 32)
@@ -103,7 +104,7 @@ def test_a_table_with_no_error_has_the_same_columns(tmp_path: Path) -> None:
 
 def test_the_metadata_says_how_each_row_was_trained(tmp_path: Path) -> None:
     folder = made(tmp_path)
-    told = json.loads(pq.read_schema(folder / TABLE).metadata[train_store.METADATA])
+    told = json.loads(pq.read_schema(folder / TABLE).metadata[METADATA])
     assert told == TOLD
     assert told["recipe"]["skeleton"] == [["cells", 1], ["channels", 2]]
     assert told["run"]["recipe_hash"] == RECIPE.hash

@@ -9,6 +9,7 @@ from bench.runs import members
 from bench.runs.live import digest
 from bench.runs.row import ScoreRun, SearchRun
 from bench.studies.regression import CELLS, CHARGED, SPACE, TIMED, cell_text, live_runs, runs
+from bench.studies.smoke import EMBEDDED
 
 
 def test_the_landed_baseline_is_whole_and_of_this_plan() -> None:
@@ -55,4 +56,8 @@ def test_searches_cover_both_budgets_and_ipl_and_are_scored_too() -> None:
         *("random", "local-search", "evolution", "regularised-evolution", "rank", "ipl")
     }
     scored = {run.task for run in plan if isinstance(run, ScoreRun)}
+    # Where no file can be had there is one task all the same, with every kind of value.
+    of_embedded = {run.searcher.partition(",")[0] for run in searched if run.task == EMBEDDED}
+    assert of_embedded >= {"random", "local-search", "rank", "ipl"}
+    assert EMBEDDED in scored
     assert {run.task.partition("@")[0] for run in searched} <= scored

@@ -27,6 +27,8 @@ RECIPE = Recipe(
     batch=16,
     checkpoints=(1, 2),
     smoothing=0.1,
+    augmentation="none",
+    padding=0,
 )
 CELL = (3, 2, 4, 0, 1, 3)
 

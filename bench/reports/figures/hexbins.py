@@ -158,7 +158,7 @@ def _ranks_above(axes: Axes, joint: Axes, score: Floats, places: Floats) -> None
     axes.set_xticks(joint.get_xticks(), [])
     axes.set_ylim(0, 1)
     axes.set_yticks([0.0, 1.0], ["0", "1"])
-    axes.set_ylabel("rank", labelpad=1)
+    axes.set_ylabel("rank", labelpad=3)
 
 
 def _ranks_beside(axes: Axes, joint: Axes, truth: Floats) -> None:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from bench.reports.load import Study
 from bench.reports.numbers import Numbers
-from bench.reports.page import Picture
+from bench.reports.page import Picture, counts
 from bench.reports.race import Race
 from bench.reports.site import architectures, boards, leaderboards, library, pictures, provenance
 from bench.reports.tables import Table
@@ -76,7 +76,7 @@ def site(
     )
     text = _template("page.html").render(
         study=study,
-        counts=_counts(study),
+        counts=counts(study),
         summary=leaderboards.summary(numbers, metrics),
         boards=[
             *leaderboards.boards(study, numbers, race, command),
@@ -108,18 +108,6 @@ def _sections(
             title = label.capitalize()
             what = [name for name, some in (("figures", here), ("tables", tables)) if some]
             yield Section(label, title, f"{title}: {' and '.join(what)}", here, tables)
-
-
-def _counts(study: Study) -> str:
-    """How much the study holds, in words."""
-    numbers = {
-        "tasks with scores": len(study.score_sets),
-        "searches": len(study.searches),
-        "predictions": sum(len(group.rows) for group in study.predictions),
-        "profiles": len({row["run"] for row in study.profiles}),
-    }
-    told = [f"{number:,} {what}" for what, number in numbers.items() if number]
-    return ", ".join([*told, f"{len(study.failed):,} failed runs"])
 
 
 @cache

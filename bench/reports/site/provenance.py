@@ -54,6 +54,8 @@ def command_of(study: Study, facts: Record | None = None) -> str:
         facts: What the folder's provenance says; that of the study's first folder if None.
     """
     facts = next(iter(study.provenance.values()), {}) if facts is None else facts
+    if "command" in facts:
+        return str(facts["command"])
     if "run" in facts:
         return _scoring(study.name, facts)
     if study.profiles and not (study.score_sets or study.searches or study.predictions):
@@ -67,18 +69,26 @@ def _scoring(name: str, facts: Record) -> str:
     run, chosen = facts["run"], str(facts.get("architectures", ""))
     words = ["ipl-bench", "score", str(run["space"])]
     if chosen.startswith("sample="):
-        size, _, seed = chosen.removeprefix("sample=").partition(", seed=")
-        words += ["--sample", size, *(["--seed", seed] if seed not in ("", "0") else [])]
+        words += ["--sample", chosen.removeprefix("sample=").partition(",")[0]]
     else:
         words += ["--all"] if chosen in ("all", "") else ["--archs", chosen]
     words += ["--distinct"] if run.get("distinct") else []
     words += ["--proxies", ",".join(map(str, run["proxies"]))]
-    words += ["--dataset", str(run["dataset"]), "--batch", str(run["batch"])]
+    words += ["--recipe", str(run["recipe"])] if run.get("recipe") else _images(run)
+    words += ["--batch", str(run["batch"])]
+    # The first one draws samples, too.
+    words += ["--seed", str(run["seeds"][0])] if run["seeds"][0] else []
     words += ["--seeds", str(len(run["seeds"]))] if len(run["seeds"]) > 1 else []
-    for size in run.get("shape", ()):
-        words += ["--shape", "=".join(map(str, size))]
     words += ["--stack", str(run["stack"])] if run.get("stack", 1) > 1 else []
     return shlex.join([*words, "--name", name])
+
+
+def _images(run: Record) -> list[str]:
+    """The images and the networks' size, where no recipe has decided them."""
+    words = ["--dataset", str(run["dataset"])]
+    for size in run.get("shape", ()):
+        words += ["--shape", "=".join(map(str, size))]
+    return words
 
 
 def seeds(study: Study, report_seed: int, resamples: int) -> Iterator[tuple[str, str]]:
