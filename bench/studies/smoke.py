@@ -1,4 +1,4 @@
-"""smoke: every recorded table's correlations and the basic searchers, within two minutes."""
+"""smoke: the embedded task, every recorded table's correlations, and the basic searchers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from bench.base import Budget
 from bench.runs.row import Run, ScoreRun
 from bench.studies.study import Study, searches
+
+EMBEDDED = "nasbench201/digits"
+"""It comes with the package, so that there is something to run on any machine."""
 
 SCORED = (
     "nasbench201-suite/cifar10",
@@ -52,12 +55,21 @@ def warmed(proxy: str) -> tuple[str, ...]:
     return (*BASIC, *(f"{name},warm={proxy}" for name in BASIC), f"rank,proxy={proxy}")
 
 
+def embedded() -> Iterator[Run]:
+    """The embedded task: correlations, three searchers, and two seeds of IPL, which learns."""
+    yield ScoreRun(EMBEDDED, COMPUTED)
+    plain = ("random", "regularised-evolution", "local-search")
+    yield from searches([EMBEDDED], plain, Budget(queries=100), seeds=20, block=20)
+    yield from searches([EMBEDDED], ("ipl",), Budget(queries=50), seeds=2, block=2)
+
+
 def runs() -> Iterator[Run]:
-    """Correlations of every task, then 20 seeds of 100 queries of every searcher."""
+    """The embedded task; then correlations of all others, and 20 seeds of 100 queries."""
+    yield from embedded()
     for task in SCORED:
         yield ScoreRun(task, COMPUTED)
     for task, proxy in WARM.items():
         yield from searches([task], warmed(proxy), Budget(queries=100), seeds=20, block=20)
 
 
-SMOKE = Study("smoke", "all recorded correlations; 9 searchers x 7 tasks x 20 seeds", runs)
+SMOKE = Study("smoke", "all correlations; embedded task; 9 searchers x 7 tasks x 20 seeds", runs)

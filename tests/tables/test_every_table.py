@@ -12,6 +12,7 @@ from bench.tables.columns import ACCURACIES, column
 from bench.tables.files import known
 
 NAMES = [
+    "nasbench201/digits",
     "nasbench201/cifar10-valid",
     "nasbench201/cifar10",
     "nasbench201/cifar100",
