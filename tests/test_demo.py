@@ -273,7 +273,9 @@ def test_ctrl_c_ends_in_a_word_and_leaves_nothing(tmp_path: Path) -> None:
         "    time.sleep(60)\n"
     )
     code = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); import test_demo as t\n"
+        "import signal, sys; sys.path.insert(0, sys.argv.pop(1)); import test_demo as t\n"
+        # A shell's background jobs are born deaf to it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from bench.runs import members\n"
         "from bench.base import TableReader\n"
         "members._BUILT_IN['tables'][t.NAME] = TableReader(t.NAME, 'nasbench201', (), t.small)\n"
@@ -296,6 +298,7 @@ def test_ctrl_c_ends_in_a_word_and_leaves_nothing(tmp_path: Path) -> None:
         _, told = process.communicate(timeout=20)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == 2
     assert told.endswith("ipl-bench: interrupted\n")
     assert list((tmp_path / "ipl-bench-demo/results").iterdir()) == []
