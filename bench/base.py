@@ -209,6 +209,18 @@ SearcherFactory: TypeAlias = Callable[..., Searcher]
 
 
 @dataclass(frozen=True, eq=False)
+class Paths:
+    """Ways that a predictor took on its map towards what one of its scores likes."""
+
+    score: str
+    """The score that was climbed, one of `Prediction.scores`."""
+    places: Floats
+    """`p x s x 2`: `p` paths of `s` places each, the starts first."""
+    met: Sequence[Sequence[Arch]]
+    """`p x s` members of the pool: what each place stands for."""
+
+
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """What was learned of many architectures from a few: scores of all, and facts to report."""
 
@@ -217,6 +229,8 @@ class Prediction:
     facts: Mapping[str, float]
     map: Floats | None = None
     """`n x 2`: where to draw each architecture, such as two principal components of a latent."""
+    paths: Paths | None = None
+    """On `map`, which is then not None."""
 
 
 Predictor: TypeAlias = Callable[..., Prediction]

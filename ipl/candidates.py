@@ -27,6 +27,10 @@ class Candidates:
 
     def of(self, latents: Tensor) -> list[Arch]:
         """The different architectures that `a x d` latents stand for, in the order met."""
+        return list(dict.fromkeys(arch for arch in self.each(latents) if arch is not None))
+
+    def each(self, latents: Tensor) -> list[Arch | None]:
+        """What each of `a x d` latents stands for; without a pool, None for what is no cell."""
         decoded = self._autoencoder.decode(latents)
         found = [None if arch is None else self._askable(arch) for arch in decoded]
         missing = [place for place, arch in enumerate(found) if arch is None]
@@ -34,7 +38,7 @@ class Candidates:
             nearest = torch.cdist(latents[missing], self.pool).argmin(1).tolist()
             for place, member in zip(missing, nearest, strict=True):
                 found[place] = self._pool[member]
-        return list(dict.fromkeys(arch for arch in found if arch is not None))
+        return found
 
     def _askable(self, arch: Arch) -> Arch | None:
         if self._pool is None or arch in self._members:

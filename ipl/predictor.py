@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.base import Arch, DataError, Floats, Prediction, Problem
+from bench.base import Arch, DataError, Floats, Paths, Prediction, Problem
+from ipl.ascent import Ascent
 from ipl.autoencoder import Autoencoder
 from ipl.latents import Latents, shared
+from ipl.maps import Map, climbed
+from ipl.maximise import Landscape
 from ipl.options import Options
-from ipl.proxies import Study
+from ipl.proxies import Knowledge, Study
 from ipl.quality import quality
 from ipl.threads import one_thread
 from ipl.transforms import fitted
@@ -51,8 +54,12 @@ def predict(
     if pool is None:
         raise DataError(f"expected a pool to predict, got the whole space {problem.space.name}")
     latents = shared(problem, auxiliary=chosen.auxiliary) if learned else None
+    knowledge = None
     if latents is not None:
-        names, scores = _learnt(problem, latents, chosen, rng)
+        knowledge = _learnt(problem, latents, chosen, rng)
+        names = knowledge.names
+        with torch.no_grad():
+            scores = knowledge.predicted(latents.of(pool)).double().cpu().numpy()
     else:
         raw = problem.scores(pool, problem.proxies)
         names = problem.proxies
@@ -77,17 +84,33 @@ def predict(
         )
         facts |= {f"weight:{n}": float(w) for n, w in zip(names, modes["found"], strict=True)}
     columns |= {f"unified:{mode}": unify(scores, vector) for mode, vector in modes.items()}
-    return Prediction(columns, facts, None if latents is None else _map(latents.of(pool).double()))
+    if knowledge is None:
+        return Prediction(columns, facts)
+    drawn = Map(knowledge.latents.of(pool))
+    paths = None
+    if chosen.weights in modes:
+        paths = _climbed(problem, knowledge, chosen, modes[chosen.weights], drawn, rng)
+    return Prediction(columns, facts, drawn.places(knowledge.latents.of(pool)), paths)
 
 
-def _map(latents: Tensor) -> Floats:
-    """The `n x 2` first principal components of `n x d` latents, each of one sign for good."""
-    centred = latents - latents.mean(0)
-    _, vectors = torch.linalg.eigh(centred.mT @ centred)
-    axes = vectors[:, -2:].flip(1)
-    largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
-    places: Floats = (centred @ (axes * largest.sign())).cpu().numpy()
-    return places
+def _climbed(
+    problem: Problem,
+    knowledge: Knowledge,
+    options: Options,
+    vector: Floats,
+    drawn: Map,
+    rng: np.random.Generator,
+) -> Paths:
+    """The ways up the unified score that the searcher would climb without a query."""
+    ascent = Ascent(options.steps, options.rate, options.penalty)
+    where = Landscape(problem, knowledge.latents, ascent, options.restarts, options.polish)
+    weights = torch.from_numpy(vector).float()
+
+    def unified(latents: Tensor) -> Tensor:
+        predicted = knowledge.predicted(latents)
+        return predicted @ weights.to(predicted)
+
+    return climbed(where, f"unified:{options.weights}", unified, drawn, rng)
 
 
 def _facts(
@@ -105,12 +128,9 @@ def _facts(
 
 def _learnt(
     problem: Problem, latents: Latents, options: Options, rng: np.random.Generator
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names and the `n x p` predicted scores of the pool, learnt from a uniform draw."""
+) -> Knowledge:
+    """What is learnt of proxies from a uniform draw of the pool."""
     pool = problem.pool or ()
     study = Study(problem, latents, options.transform, options.learner)
     drawn = [pool[place] for place in rng.permutation(len(pool))[: options.scored].tolist()]
-    knowledge = study.of(drawn, rng)
-    with torch.no_grad():
-        predicted = knowledge.predicted(latents.of(pool)).double().cpu().numpy()
-    return knowledge.names, predicted
+    return study.of(drawn, rng)

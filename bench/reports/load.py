@@ -88,6 +88,8 @@ class Search:
     regret: float
     test_regret: float
     trace: Trace | None
+    arch: str = ""
+    """The best architecture that was found, as text; empty where nothing was told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,6 +307,7 @@ def _search(folder: Path, row: Record, attachments: Attachments) -> Search:
         regret=_number(row["regret"]),
         test_regret=_number(row.get("test_regret")),
         trace=attachments.trace(folder, row) if row.get("file") else None,
+        arch=str(row.get("arch") or ""),
     )
 
 

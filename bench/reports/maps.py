@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.base import Floats
 from bench.reports.load import Study
+from bench.reports.predicted import Ways
 from bench.reports.predictions import ACCURACIES, aligned, correlated
 
 
@@ -27,6 +28,10 @@ class Mapped:
     """The predicted score that ranks with accuracy best."""
     values: Floats
     """`n`."""
+    ways: Ways | None
+    """The ways that the predictor took on the map, if it tells of any."""
+    climbed: Floats | None
+    """`n`: the score that those ways climb."""
 
 
 def measure_maps(study: Study) -> Iterator[Mapped]:
@@ -54,5 +59,13 @@ def measure_maps(study: Study) -> Iterator[Mapped]:
         }
         best = max(taus, key=lambda name: -2.0 if np.isnan(taus[name]) else taus[name])
         yield Mapped(
-            group.task, group.predictor, found.map, split, accuracies[split], best, first[best]
+            task=group.task,
+            predictor=group.predictor,
+            places=found.map,
+            split=split,
+            accuracy=accuracies[split],
+            score=best,
+            values=first[best],
+            ways=found.ways,
+            climbed=None if found.ways is None else first[found.ways.score],
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure
 
+from bench.reports.figures.ascents import ascents
 from bench.reports.figures.clusters import cluster_figure
 from bench.reports.figures.embedding import embedding
 from bench.reports.figures.heatmap import heatmaps
@@ -95,6 +96,20 @@ def _of_maps(study: Study) -> Iterator[tuple[Picture, Figure]]:
             f"predicted score that ranks most like it, {shown.score}."
         )
         yield Picture(f"map-{number}", "predictions", caption), embedding(shown)
+        if shown.ways is None or shown.climbed is None:
+            continue
+        caption = (
+            f"Gradient ascent of {shown.predictor} on {shown.task} (first seed), from "
+            f"{len(shown.ways.places)} architectures drawn uniformly (open) up the predicted score "
+            f"{shown.ways.score} (filled: the end). Left, the latents on the way, over the map of "
+            f"all {len(shown.values):,} architectures, darker the more accurate. Right, what they "
+            f"are decoded to: where it stands in the pool by that score, and by {shown.split} "
+            "accuracy, which the ascent never reads. The thick line is the median of the paths."
+        )
+        yield (
+            Picture(f"ascent-{number}", "predictions", caption),
+            ascents(shown, shown.ways, shown.climbed),
+        )
 
 
 def _of_race(study: Study, race: Race | None) -> Iterator[tuple[Picture, Figure]]:

@@ -19,6 +19,18 @@ from bench.reports.attachments import Attachments, floats
 
 
 @dataclass(frozen=True, eq=False)
+class Ways:
+    """The ways that a predictor took on its map, as the first seed that has a map tells them."""
+
+    score: str
+    """The predicted score that was climbed."""
+    places: Floats
+    """`p x s x 2`: `p` paths of `s` places each."""
+    met: Ints
+    """`p x s`: which of the `n` architectures each place stands for."""
+
+
+@dataclass(frozen=True, eq=False)
 class Predicted:
     """What `s` seeds predicted of the `n` architectures of one pool."""
 
@@ -29,6 +41,8 @@ class Predicted:
     """`s x n` values by name, NaN for a seed that did not predict it."""
     map: Floats | None = None
     """`n x 2`: where to draw each architecture, as the first seed that tells it says."""
+    ways: Ways | None = None
+    """Of the same seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +76,7 @@ class Predictions:
                 "several"
             )
         missing = np.full((1, len(archs)), np.nan)
+        first = next((each for each in seeds if each.map is not None), seeds[0])
         names = dict.fromkeys(name for each in seeds for name in each.scores)
         return Predicted(
             archs=archs,
@@ -70,7 +85,8 @@ class Predictions:
                 name: np.concatenate([each.scores.get(name, missing) for each in seeds])
                 for name in names
             },
-            map=next((each.map for each in seeds if each.map is not None), None),
+            map=first.map,
+            ways=first.ways,
         )
 
 
@@ -96,7 +112,31 @@ def _of_seed(folder: Path, row: Record, columns: Mapping[str, Any]) -> Predicted
         read=read.astype(bool)[None],
         scores={name: floats(columns[f"score:{name}"][here])[None] for name in names},
         map=_map(columns, here),
+        ways=_ways(folder, row),
     )
+
+
+def _ways(folder: Path, row: Record) -> Ways | None:
+    """The ways of a seed, None where it tells of none: rows before there were any do not."""
+    told = row.get("paths")
+    if told is None:
+        return None
+    try:
+        places, met = np.array(told["places"], dtype=float), np.array(told["archs"], dtype=np.int64)
+        score = str(told["score"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"expected paths in a row of {folder}; got {error!r}") from error
+    if places.shape != (*met.shape, 2) or met.ndim != 2 or not met.size:
+        raise DataError(
+            f"expected paths of as many places as architectures in a row of {folder}; got shapes "
+            f"{places.shape} and {met.shape}"
+        )
+    if met.min() < 0 or met.max() >= row["n"] or score not in row["predicted"]:
+        raise DataError(
+            f"expected paths along a predicted score, through {row['n']} architectures, in a row "
+            f"of {folder}; got {score}, and architecture {met.max()}"
+        )
+    return Ways(score, places, met)
 
 
 def _map(columns: Mapping[str, Any], here: Ints) -> Floats | None:

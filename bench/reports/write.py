@@ -142,7 +142,7 @@ def _files(
             yield f"{name}.csv", tables.csv_text(rows).encode()
     yield "README.md", page(study, numbers, race, shown, pictures, command).encode()
     made = Made(command, SEED, resamples)
-    yield NAME, site(study, results, numbers, race, shown, pictures, images, made)
+    yield NAME, site(study, numbers, race, shown, pictures, images, made)
 
 
 def _same_fields(rows: Sequence[Record]) -> list[Record]:

@@ -13,6 +13,7 @@ from bench.base import (
     Bools,
     DataError,
     Floats,
+    Paths,
     Prediction,
     Predictor,
     Record,
@@ -76,7 +77,7 @@ def predict_once(
 
     try:
         found = predictor(oracle.problem(), query, np.random.default_rng(seed), **options)
-        fault = _fault(found, len(answers.pool))
+        fault = _fault(found, answers.pool)
         if fault is not None:
             return Predicted(seed, oracle, None, fault)
         kept = _copied(found)
@@ -87,8 +88,9 @@ def predict_once(
     return Predicted(seed, oracle, kept)
 
 
-def _fault(found: object, n: int) -> str | None:
+def _fault(found: object, pool: Sequence[Arch]) -> str | None:
     """What is amiss with what a predictor gave for a pool of `n`, in a sentence."""
+    n = len(pool)
     if not isinstance(found, Prediction):
         return f"expected a Prediction, got {type(found).__name__}"
     if not found.scores:
@@ -106,7 +108,8 @@ def _fault(found: object, n: int) -> str | None:
     for name, value in found.facts.items():
         if not np.isfinite(float(value)):
             return f"expected a finite number as the fact {name}, got {value}"
-    return None if found.map is None else _fault_of_map(found.map, n)
+    fault = None if found.map is None else _fault_of_map(found.map, n)
+    return fault if fault or found.paths is None else _fault_of_paths(found, found.paths, pool)
 
 
 def _fault_of_map(given: Floats, n: int) -> str | None:
@@ -116,13 +119,38 @@ def _fault_of_map(given: Floats, n: int) -> str | None:
     return f"expected a map of {n} x 2 finite places, got shape {places.shape}"
 
 
+def _fault_of_paths(found: Prediction, paths: Paths, pool: Sequence[Arch]) -> str | None:
+    if found.map is None or paths.score not in found.scores:
+        return f"expected paths on a map, along a predicted score, got some along {paths.score}"
+    places = np.asarray(paths.places, dtype=np.float64)
+    steps = {len(each) for each in paths.met}
+    if len(steps) != 1 or places.shape != (len(paths.met), *steps, 2):
+        return (
+            f"expected paths of equally many places and architectures, got shape {places.shape} "
+            f"with {len(paths.met)} of {', '.join(map(str, sorted(steps))) or 'no'} architectures"
+        )
+    known = set(pool)
+    strange = sum(arch not in known for path in paths.met for arch in path)
+    if not np.isfinite(places).all() or strange:
+        return f"expected paths of finite places within the pool, got {strange} outside of it"
+    return None
+
+
 def _copied(found: Prediction) -> Prediction:
     """The same in arrays and numbers of our own."""
     scores = {str(name): np.array(each, dtype=np.float64) for name, each in found.scores.items()}
     facts = {str(name): float(value) for name, value in found.facts.items()}
     return Prediction(
-        scores, facts, None if found.map is None else np.array(found.map, dtype=np.float64)
+        scores,
+        facts,
+        None if found.map is None else np.array(found.map, dtype=np.float64),
+        None if found.paths is None else _copied_paths(found.paths),
     )
+
+
+def _copied_paths(paths: Paths) -> Paths:
+    met = tuple(tuple(path) for path in paths.met)
+    return Paths(str(paths.score), np.array(paths.places, dtype=np.float64), met)
 
 
 def told(task: Task, run: PredictRun, done: Predicted) -> Record:
@@ -142,11 +170,20 @@ def told(task: Task, run: PredictRun, done: Predicted) -> Record:
     }
     if done.prediction is None:
         return row
-    return row | {
+    row |= {
         "n": len(task.answers.pool),
         "predicted": list(done.prediction.scores),
         "facts": dict(done.prediction.facts),
     }
+    paths = done.prediction.paths
+    return row if paths is None else row | {"paths": _told_paths(task.answers, paths)}
+
+
+def _told_paths(answers: Answers, paths: Paths) -> Record:
+    """`score`, and `p x s` places and architectures; an architecture by its place in the pool."""
+    numbers = {arch: number for number, arch in enumerate(answers.pool)}
+    met = [[numbers[arch] for arch in path] for path in paths.met]
+    return {"score": paths.score, "places": paths.places.tolist(), "archs": met}
 
 
 def predictions(task: Task, done: Sequence[Predicted]) -> pa.Table:

@@ -18,6 +18,7 @@ from bench.tables.columns import ACCURACIES
 if TYPE_CHECKING:
     from torch import nn
 
+    from bench.networks import Stack
     from bench.training.recipe import Recipe
     from bench.training.trainer import Trained
 
@@ -32,7 +33,8 @@ def check(run: TrainRun, archs: Sequence[Arch]) -> None:
         raise OptionError(
             f"expected a batch of at most {count} images to learn from, got {recipe.batch}"
         )
-    _module(run, recipe, next(plan(run, archs)))
+    built = _stacked if run.stack > 1 else _alone
+    built(run, recipe, next(plan(run, archs)))
 
 
 def rows(
@@ -96,18 +98,22 @@ def trained(item: _Item) -> list[Record]:
 
 
 def _trained(run: TrainRun, group: Group) -> list[Trained]:
-    from bench.training.trainer import fit
+    from bench.training.stacked import train_stack
+    from bench.training.trainer import train
 
     recipe = _recipe(run.recipe)
-    module = _module(run, recipe, group)
-    return fit(module, len(group.archs), split_of(recipe), recipe, group.seed)
-
-
-def _module(run: TrainRun, recipe: Recipe, group: Group) -> nn.Module:
-    """The networks of a group as one module, stacked where the run stacks: even if it is one."""
+    images = split_of(recipe)
     if run.stack > 1:
-        stack = stack_of(recipe, run.space, group.archs, group.seed, device=run.device)
-        return stack.module
+        return train_stack(_stacked(run, recipe, group), images, recipe, group.seed)
+    return [train(_alone(run, recipe, group), images, recipe, group.seed)]
+
+
+def _stacked(run: TrainRun, recipe: Recipe, group: Group) -> Stack:
+    """The networks of a group side by side: where the run stacks, even if it is one."""
+    return stack_of(recipe, run.space, group.archs, group.seed, device=run.device)
+
+
+def _alone(run: TrainRun, recipe: Recipe, group: Group) -> nn.Module:
     return network_of(recipe, run.space, group.archs[0], group.seed, device=run.device)
 
 

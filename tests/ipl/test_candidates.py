@@ -51,6 +51,13 @@ def test_members_stand_for_themselves_in_the_order_met_without_repeats() -> None
     assert stand_for(ARCHS, *rows) == [(3, 2, 1), (0, 0, 1), (1, 0, 0)]
 
 
+def test_each_latent_has_its_own_in_the_order_given() -> None:
+    rows = torch.tensor([(3, 2, 1), (9, 0, 1), (3, 2, 1.2)], dtype=torch.float32)
+    assert candidates(None)[0].each(rows) == [(3, 2, 1), None, (3, 2, 1)]
+    pool = [(3, 2, 1), (3, 0, 1)]
+    assert candidates(pool)[0].each(rows) == [(3, 2, 1), (3, 0, 1), (3, 2, 1)]
+
+
 def test_another_form_of_a_member_stands_for_it() -> None:
     """Toy architectures compute the same if their digits are, in whatever order."""
     pool = [(3, 1, 2), (0, 0, 0), (1, 0, 1)]

@@ -173,6 +173,42 @@ def run(task: Task, text: str, queries: int = 0) -> Predicted:
     return predict_once(task.answers, how, predictor, options, 0)
 
 
+def test_paths_go_up_the_unified_score_over_the_map(task: Task) -> None:
+    found, _ = predicted(task, weights="equal")
+    assert found.map is not None
+    assert found.paths is not None
+    paths, pool = found.paths, list(task.answers.pool)
+    assert paths.score == "unified:equal"
+    steps = 1 + 40 // 4
+    assert paths.places.shape == (6, steps, 2)
+    assert [len(path) for path in paths.met] == [steps] * 6
+    at = [[pool.index(arch) for arch in path] for path in paths.met]
+    starts = [path[0] for path in at]
+    assert len(set(starts)) == 6
+    # A start lies where the map has its architecture; the float32 latent is projected alike.
+    np.testing.assert_allclose(paths.places[:, 0], found.map[starts], atol=1e-6)
+    climbed = found.scores["unified:equal"]
+    assert climbed[[path[-1] for path in at]].mean() > climbed[starts].mean()
+    assert not np.array_equal(paths.places[:, 0], paths.places[:, -1])
+
+
+def test_paths_are_drawn_last_and_of_the_seed(task: Task) -> None:
+    """So that they change nothing that was predicted before there were any."""
+    first, again, other = (predicted(task, seed)[0].paths for seed in (1, 1, 2))
+    assert first is not None
+    assert again is not None
+    assert other is not None
+    assert first.places.tobytes() == again.places.tobytes()
+    assert first.met == again.met
+    assert first.met != other.met
+
+
+def test_without_a_learner_or_the_weights_there_are_no_paths(task: Task) -> None:
+    assert predicted(task, learned=False)[0].paths is None
+    assert predicted(task, queries=9, labels=9, weights="found")[0].paths is not None
+    assert predicted(task, weights="found")[0].paths is None
+
+
 def test_the_bench_runs_it_by_name(task: Task) -> None:
     done = run(task, "ipl,learned=false,labels=8", queries=8)
     assert done.error is None

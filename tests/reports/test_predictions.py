@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from bench.base import DataError, Record
+from bench.reports.figures.ascents import ascents
 from bench.reports.figures.embedding import embedding
 from bench.reports.figures.predictions import prediction_figures
 from bench.reports.load import Study, load_studies
@@ -385,13 +386,14 @@ def test_test_accuracy_stands_in_where_validation_is_not_known() -> None:
     assert prediction_figures([figure_record(kendall_validation=None, kendall_test=None)]) == []
 
 
-def mapped(results: Results, truth: dict[str, Any], places: Any) -> None:
+def mapped(results: Results, truth: dict[str, Any], places: Any, **fields: Any) -> None:
     results.add_predictions(
         TASK,
         "ipl",
         {"worse": -truth["predicted"], "better": truth["predicted"]},
         archs=ARCHS,
         places=places,
+        **fields,
     )
 
 
@@ -440,3 +442,66 @@ def test_an_architecture_of_unknown_accuracy_is_grey(
     with paper_style():
         unknown, known = embedding(shown).axes[0].collections
     assert (len(unknown.get_offsets()), len(known.get_offsets())) == (1, N - 1)
+
+
+WAY = {"score": "worse", "places": [[[0.0, 1.0], [2.0, 3.0], [1.0, 1.0]]] * 2}
+WAY |= {"archs": [[0, 3, 3], [39, 4, 5]]}
+
+
+def test_ways_are_drawn_over_the_map_with_what_was_met(
+    results: Results, truth: dict[str, Any]
+) -> None:
+    truth["accuracy"]["validation"][4] = np.nan
+    results.add_scores(TASK, truth["accuracy"], truth["scores"], archs=ARCHS)
+    mapped(results, truth, np.random.default_rng(5).normal(size=(3, N, 2)), paths=WAY)
+    (shown,) = measure_maps(only(results))
+    assert shown.ways is not None
+    assert shown.climbed is not None
+    np.testing.assert_array_equal(shown.climbed, -truth["predicted"][0])
+    with paper_style():
+        left, middle, right = ascents(shown, shown.ways, shown.climbed).axes
+    (dots,) = left.collections
+    assert len(dots.get_offsets()) == N
+    order = np.argsort(np.nan_to_num(shown.accuracy, nan=-1), kind="stable")
+    np.testing.assert_array_equal(dots.get_offsets(), shown.places[order])
+    assert (np.diff(dots.get_array()) >= 0).all()
+    np.testing.assert_array_equal(left.lines[0].get_xydata(), WAY["places"][0])
+    for axes, values in ((middle, shown.climbed), (right, shown.accuracy)):
+        known = values[np.isfinite(values)]
+        for line, met in zip(axes.lines, WAY["archs"], strict=False):
+            below = [
+                np.nan if np.isnan(value) else (known < value).sum() / (len(known) - 1)
+                for value in values[met]
+            ]
+            np.testing.assert_allclose(line.get_ydata(), below)
+        median = np.nanmedian([line.get_ydata() for line in axes.lines[:2]], axis=0)
+        np.testing.assert_allclose(axes.lines[2].get_ydata(), median)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"archs": [[0, 3, 40], [1, 2, 3]]}, "through 40 architectures.*got worse.* 40"),
+        ({"archs": [[0, 3, -1], [1, 2, 3]]}, "expected paths along a predicted score"),
+        ({"archs": [[0, 3], [1, 2]]}, r"got shapes \(2, 3, 2\) and \(2, 2\)"),
+        ({"archs": [[0, 3, 1], [1, 2]]}, "expected paths in a row of"),
+        ({"score": "none"}, "got none"),
+        ({"places": "here"}, "expected paths in a row of"),
+    ],
+)
+def test_foreign_ways_are_told(
+    results: Results, truth: dict[str, Any], wrong: Record, says: str
+) -> None:
+    results.add_scores(TASK, truth["accuracy"], truth["scores"], archs=ARCHS)
+    mapped(results, truth, np.zeros((3, N, 2)), paths=WAY | wrong)
+    with pytest.raises(DataError, match=says):
+        list(measure_maps(only(results)))
+
+
+def test_ways_are_in_the_report(results: Results, truth: dict[str, Any], tmp_path: Path) -> None:
+    results.add_scores(TASK, truth["accuracy"], truth["scores"], archs=ARCHS)
+    mapped(results, truth, np.random.default_rng(5).normal(size=(3, N, 2)), paths=WAY)
+    write_reports(results.root, tmp_path / "reports", resamples=20)
+    (drawn,) = (tmp_path / "reports").glob("*/*/figures/ascent-1.png")
+    page = (drawn.parent.parent / "README.md").read_text()
+    assert "from 2 architectures drawn uniformly" in page

@@ -34,7 +34,7 @@ def loaded(results: Results) -> tuple[Study, Numbers]:
 def page_of(results: Results) -> str:
     study, numbers = loaded(results)
     race = measure_race(study, results.root, rng=np.random.default_rng(0), resamples=20)
-    return site(study, results.root, numbers, race, {}, [], {}, MADE).decode()
+    return site(study, numbers, race, {}, [], {}, MADE).decode()
 
 
 def cards_of(page: str) -> dict[str, str]:
@@ -255,7 +255,7 @@ def test_figures_and_tables_stand_in_their_section(study: Results) -> None:
     table = Table("race", "Ranks: all.", ("who",), ((Cell("me"),),), 1)
     shown = {"race": [table], "correlations": [table]}
     images = {drawn.png: png}
-    page = site(loaded_study, study.root, numbers, None, shown, [drawn], images, MADE).decode()
+    page = site(loaded_study, numbers, None, shown, [drawn], images, MADE).decode()
     assert "Race: figures and tables" in page
     assert 'id="section-correlations"' not in page
     for text in ("What &lt;it&gt; shows.", 'href="figures/race-1.pdf"', 'href="race.csv"'):

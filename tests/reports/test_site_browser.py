@@ -91,7 +91,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert race is not None
     shown = {"race": short_tables(race)}
     path = root / "index.html"
-    path.write_bytes(site(study, root, numbers, race, shown, [], {}, Made("x", 0, 20)))
+    path.write_bytes(site(study, numbers, race, shown, [], {}, Made("x", 0, 20)))
     return path
 
 

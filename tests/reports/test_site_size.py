@@ -49,7 +49,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     (study,) = load_studies(root)
     numbers = measure(study, seed=0, resamples=5)
     race = measure_race(study, root, rng=np.random.default_rng(0), resamples=5)
-    return site(study, root, numbers, race, {}, [], {}, Made("ipl-bench report", 0, 5))
+    return site(study, numbers, race, {}, [], {}, Made("ipl-bench report", 0, 5))
 
 
 def test_a_large_study_weighs_less_than_six_megabytes(

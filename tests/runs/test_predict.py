@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from bench.base import (
     BudgetSpentError,
     DataError,
     OptionError,
+    Paths,
     Prediction,
     Problem,
     Table,
@@ -426,6 +428,49 @@ def test_a_map_is_kept_beside_the_scores() -> None:
     assert columns["map:x"] == [*places[:, 0]] * 2
     assert columns["map:y"] == [*places[:, 1]] * 2
     assert "map:x" not in columns_of(predicted())
+
+
+FLAT = np.zeros((len(ARCHS), 2))
+
+
+def walked(paths: Any, score: str = "good", places: Any = FLAT) -> Function:
+    def function(problem: Problem, query: Query, rng: np.random.Generator) -> Prediction:
+        found = plain(problem, query, rng)
+        assert problem.pool is not None
+        met = [[problem.pool[i] if isinstance(i, int) else i for i in path] for path in paths[1]]
+        return Prediction(found.scores, found.facts, places, Paths(score, paths[0], met))
+
+    return function
+
+
+def test_paths_are_told_in_the_row_an_architecture_by_its_place_in_the_pool() -> None:
+    places = np.random.default_rng(3).normal(size=(2, 3, 2))
+    (row,) = predicted(walked((places, [[4, 0, 1], [2, 2, 3]]))).rows
+    assert row["paths"] == {
+        "score": "good",
+        "places": places.tolist(),
+        "archs": [[4, 0, 1], [2, 2, 3]],
+    }
+    assert "paths" not in predicted().rows[0]
+
+
+NOWHERE = np.zeros((1, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (walked((NOWHERE, [[0, 1]]), places=None), "expected paths on a map, along a predicted"),
+        (walked((NOWHERE, [[0, 1]]), score="none"), "got some along none"),
+        (walked((NOWHERE, [[0, 1, 2]])), r"got shape \(1, 2, 2\) with 1 of 3 architectures"),
+        (walked((np.zeros((2, 2, 2)), [[0, 1], [0]])), "with 2 of 1, 2 architectures"),
+        (walked((np.zeros((0, 2, 2)), [])), "with 0 of no architectures"),
+        (walked((NOWHERE * np.nan, [[0, 1]])), "expected paths of finite places"),
+        (walked((NOWHERE, [[0, ("strange",)]])), "got 1 outside of it"),
+    ],
+)
+def test_paths_that_are_none_fail_the_seed(function: Function, says: str) -> None:
+    assert re.search(says, error_of(function))
 
 
 @pytest.mark.parametrize("places", [np.zeros((3, 2)), np.full((len(ARCHS), 2), np.nan)])

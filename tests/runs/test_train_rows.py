@@ -67,11 +67,11 @@ def test_threads_are_the_runs_and_then_as_before(monkeypatch: pytest.MonkeyPatch
     before = torch.get_num_threads()
     seen = []
 
-    def module(*args: object) -> None:
+    def networks(*args: object, **device: object) -> None:
         seen.append((torch.get_num_threads(), torch.backends.cudnn.deterministic))
         raise RuntimeError
 
-    monkeypatch.setattr(train_rows, "_module", module)
+    monkeypatch.setattr(train_rows, "stack_of", networks)
     next(train_rows.rows(run_of(threads=before + 1), ARCHS))
     assert seen == [(before + 1, True)]
     assert (torch.get_num_threads(), torch.backends.cudnn.deterministic) == (before, False)

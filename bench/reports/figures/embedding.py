@@ -38,15 +38,17 @@ def _draw(axes: Axes, places: Floats, values: Floats) -> None:
         x, y = places[~known].T
         axes.scatter(x, y, s=2, color=GREY, linewidths=0, rasterized=True)
     order = np.argsort(values[known], kind="stable")
-    shares = _shares(values[known][order])
+    share = shares(values[known][order])
     x, y = places[known][order].T
-    axes.scatter(x, y, s=2, c=shares, cmap=_COLOURS, vmin=0, vmax=1, linewidths=0, rasterized=True)
+    axes.scatter(x, y, s=2, c=share, cmap=_COLOURS, vmin=0, vmax=1, linewidths=0, rasterized=True)
     axes.set_xticks([])
     axes.set_yticks([])
 
 
-def _shares(ordered: Floats) -> Floats:
-    """For each of `n` ascending values, the share of the others that are below it."""
-    below = np.searchsorted(ordered, ordered, side="left")
-    shares: Floats = below / max(len(ordered) - 1, 1)
-    return shares
+def shares(values: Floats) -> Floats:
+    """For each of `n` values, the share of the other known ones below it; NaN where unknown."""
+    known = np.isfinite(values)
+    found = np.full(len(values), np.nan)
+    below = np.searchsorted(np.sort(values[known]), values[known], side="left")
+    found[known] = below / max(int(known.sum()) - 1, 1)
+    return found

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-from bench.base import ArchError, Bools, Floats, Ints, Record, Space
-from bench.reports.load import ScoreSet, Study, read_rows
+from bench.base import ArchError, Bools, Floats, Ints, Space
+from bench.reports.load import ScoreSet, Search, Study
 from bench.reports.searches import parse_budget
 from bench.reports.site.boards import Board, Column, Entry, commonest, count, key
 from bench.reports.site.cells import draw
 from bench.reports.tables import number
 from bench.runs import members
-from bench.runs.store import ROWS
 from bench.runs.tasks import task_reader
 
 BEST = 5
@@ -71,18 +69,17 @@ class Shown:
     cards: Mapping[str, Card]
 
 
-def shown(study: Study, results: Path, command: str) -> Shown | None:
+def shown(study: Study, command: str) -> Shown | None:
     """The architectures of a study; None where it has none.
 
     Args:
-        study: The study, as loaded from `results`.
-        results: The folder that runs wrote to; which architecture a search picked is read there.
+        study: The study.
         command: What made the results.
     """
     sets = {each.task: each for each in study.score_sets}
     spaces = {task: each.space for task, each in sets.items()}
     picks = [pick for each in study.score_sets for pick in _of_task(each)]
-    picks += _of_searchers(study, results)
+    picks += _of_searchers(study)
     if not picks:
         return None
     picks.sort(key=lambda pick: pick.task)  # stable: why they are shown stays in order
@@ -207,28 +204,25 @@ def _known(values: Floats | None, row: int) -> float | None:
     return None if values is None or not np.isfinite(values[row]) else float(values[row])
 
 
-def _of_searchers(study: Study, results: Path) -> Iterator[_Pick]:
+def _of_searchers(study: Study) -> Iterator[_Pick]:
     """The best that each searcher found on each task with its largest budget, over seeds."""
-    best: dict[tuple[str, str], tuple[tuple[float, ...], Record]] = {}
-    for path in sorted((results / study.name).glob(f"*/{ROWS}")):
-        for row in read_rows(path):
-            if row["commit"] != study.commit or row["kind"] != "search" or not row.get("arch"):
-                continue
-            at = (str(row["task"]), str(row["searcher"]))
-            regret = row.get("regret")
-            unit, amount = parse_budget(str(row["budget"]))
-            rank = (
-                float(unit == "queries"),
-                amount,
-                -np.inf if regret is None else -float(regret),
-                -float(row["seed"]),
-            )
-            if at not in best or rank > best[at][0]:
-                best[at] = rank, row
-    for (task, searcher), (_, row) in sorted(best.items()):
-        yield _Pick(
-            task, searcher, "searcher", str(row["arch"]), row["validation"], row.get("test")
+    best: dict[tuple[str, str], tuple[tuple[float, ...], Search]] = {}
+    for each in study.searches:
+        if not each.arch:
+            continue
+        at = (each.task, each.searcher)
+        unit, amount = parse_budget(each.budget)
+        rank = (
+            float(unit == "queries"),
+            amount,
+            -np.inf if np.isnan(each.regret) else -each.regret,
+            -float(each.seed),
         )
+        if at not in best or rank > best[at][0]:
+            best[at] = rank, each
+    for (task, searcher), (_, each) in sorted(best.items(), key=lambda item: item[0]):
+        validation, test = (None if np.isnan(v) else v for v in (each.validation, each.test))
+        yield _Pick(task, searcher, "searcher", each.arch, validation, test)
 
 
 @cache

@@ -45,7 +45,6 @@ class Made:
 
 def site(
     study: Study,
-    results: Path,
     numbers: Numbers,
     race: Race | None,
     shown: Mapping[str, Sequence[Table]],
@@ -56,8 +55,7 @@ def site(
     """The page of one study at one commit.
 
     Args:
-        study: The study, as loaded from `results`.
-        results: The folder that runs wrote to.
+        study: The study.
         numbers: What was measured of it.
         race: Its race, if it is one.
         shown: Tables by section, as on the Markdown page.
@@ -67,7 +65,7 @@ def site(
     """
     command = provenance.command_of(study)
     metrics = {each.task: each.metric for each in study.score_sets}
-    found = architectures.shown(study, results, command)
+    found = architectures.shown(study, command)
     cards = {} if found is None else found.cards
     drawn_cards = {key: _template("card.html").render(card=card) for key, card in cards.items()}
     # Inside a script nothing but its end tag and the start of a comment must be kept apart.
