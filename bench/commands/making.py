@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.base import Arch, OptionError, Record, Space
 from bench.commands.scoring import What, architectures
 from bench.commands.showing import rated_bar
-from bench.runs import live, live_store, members
+from bench.runs import live, members, streamed
 from bench.runs.live import STACKED
 from bench.runs.train import TrainRun
 from bench.training.recipe import Recipe, parse
@@ -61,7 +61,7 @@ def make_table(
     from bench.runs import train_made, train_rows, train_store
     from bench.runs.recipes import images_sha256
 
-    folder = live_store.folder_for(results, study, resume=resume, stream=train_store.STREAM)
+    folder = streamed.folder_for(results, study, resume=resume, stream=train_store.STREAM)
     space = members.space(name)
     recipe = parse(wanted.recipe)
     archs = chosen(space, wanted)
@@ -74,8 +74,8 @@ def make_table(
         "versions": told["versions"] | told["trained_on"],
         "workers": workers,
     }
-    with live_store.opened(folder) as store:
-        live_store.claim(store, run, about, train_store.STREAM)
+    with streamed.opened(folder) as store:
+        streamed.claim(store, run, about, train_store.STREAM)
         if train_store.KEY not in store.done:
             with train_store.TrainStream.opened(folder / train_store.STREAM) as stream:
                 done = stream.count(run, space, archs)

@@ -11,7 +11,16 @@ from bench.base import Arch, BenchError, OptionError, Record, Space, UnknownName
 from bench.commands.showing import rated_bar
 from bench.draws import keyed
 from bench.proxies.computed import Computed
-from bench.runs import choose, live, live_files, live_rows, live_store, live_tasks, members
+from bench.runs import (
+    choose,
+    live,
+    live_files,
+    live_rows,
+    live_store,
+    live_tasks,
+    members,
+    streamed,
+)
 from bench.runs.live import LiveRun
 
 if TYPE_CHECKING:
@@ -84,7 +93,7 @@ def score_space(
         BenchError: Something is wrong that a user can mend, told before anything is scored; or
             whole networks failed, told when all is done.
     """
-    folder = live_store.folder_for(results, study, resume=resume)
+    folder = streamed.folder_for(results, study, resume=resume, stream=live_store.STREAM)
     space = members.space(name)
     archs = architectures(space, what)
     names, rankings = live.with_components(proxies(what, live.every_proxy))
@@ -109,8 +118,8 @@ def score_space(
         "architectures": _chosen(what),
         "workers": workers,
     }
-    with live_store.opened(folder) as store:
-        live_store.claim(store, run, about)
+    with streamed.opened(folder) as store:
+        streamed.claim(store, run, about, live_store.STREAM)
         if live_store.KEY not in store.done:
             with live_store.Stream.opened(folder / live_store.STREAM) as stream:
                 done = stream.count(run, space, archs)
@@ -120,7 +129,7 @@ def score_space(
                 live_store.finish(store, run, stream)
         _compare(store, run, tasks)
         (folder / live_store.STREAM).unlink(missing_ok=True)
-    end = live_store.finished(folder)
+    end = streamed.finished(folder, live_store.KEY)
     if end["failed_networks"]:
         raise BenchError(
             f"{sum(end['failed_networks'].values())} of {end['n']} networks failed, by "

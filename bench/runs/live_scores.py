@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from bench.base import DataError, Floats, OptionError, Record, Space, Table, TableReader
 from bench.proxies.scorer import oriented
 from bench.runs import members
-from bench.runs.live_store import SCORES, finished
+from bench.runs.live_store import KEY, SCORES
 from bench.runs.store import ROWS
+from bench.runs.streamed import finished
 
 
 def live_reader(path: str, space: str) -> TableReader:
@@ -75,7 +76,7 @@ def _row(path: Path) -> Record:
         raise DataError(
             f"expected {SCORES} of a live run, with {ROWS} beside it, got {path} without"
         )
-    row = finished(path.parent)
+    row = finished(path.parent, KEY)
     digest = sha256(path.read_bytes()).hexdigest()
     if digest != row["sha256"]:
         raise DataError(

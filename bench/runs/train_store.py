@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from bench.base import Arch, Record, Space
 from bench.runs import provenance
-from bench.runs.live_store import all_versions
 from bench.runs.row import Outcome
 from bench.runs.store import Store
 from bench.runs.stream import RowStream, attached, batched, write_batches
+from bench.runs.streamed import all_versions
 from bench.runs.train import TrainRun, kind_of_machine, plan
 from bench.tables.made import EARLIER, KIND, METADATA
 

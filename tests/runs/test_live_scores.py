@@ -10,7 +10,7 @@ import pytest
 from toy import TOY
 
 from bench.base import Arch, DataError, OptionError, Record
-from bench.runs import live, live_scores, live_store
+from bench.runs import live, live_scores, live_store, streamed
 from bench.runs.live import LiveRun
 from bench.runs.live_scores import live_reader, read_live
 
@@ -39,7 +39,7 @@ def write(folder: Path, **how: object) -> Path:
     )  # type: ignore[arg-type]
     plan = [(seed, arch) for seed in run.seeds for arch in ARCHS]
     with (
-        live_store.opened(folder) as store,
+        streamed.opened(folder) as store,
         live_store.Stream.opened(folder / live_store.STREAM) as stream,
     ):
         for number, (seed, arch) in enumerate(plan, start=1):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ import pytest
 from toy import ARCHS, TOY
 
 from bench.base import DataError, Record
-from bench.runs import live, live_store
+from bench.runs import live, live_store, streamed
 from bench.runs.live import LiveRun
 from bench.runs.live_store import STREAM, Gist, Stream
 from bench.runs.row import line
@@ -189,86 +187,14 @@ def test_memory_is_flat_in_the_number_of_rows(tmp_path: Path) -> None:
     assert peak(6144) < 1.1 * peak(1024)
 
 
-@pytest.fixture
-def claimed(tmp_path: Path) -> Path:
-    with live_store.opened(tmp_path / "mine" / "here") as store:
-        live_store.claim(store, RUN, {"data_sha256": {"a": "1"}, "workers": 1})
-    return tmp_path / "mine" / "here"
-
-
-def claim(folder: Path, run: LiveRun, **hashes: str) -> None:
-    with live_store.opened(folder) as store:
-        live_store.claim(store, run, {"data_sha256": hashes, "workers": 2})
-
-
-def test_provenance_says_what_a_run_depends_on(claimed: Path) -> None:
-    content = json.loads((claimed / "provenance.json").read_text())
-    assert content["study"] == "mine"
-    assert content["run"]["proxies"] == ["sum", "never", "half"]
-    assert content["run"]["threads"] == 1
-    assert {"python", "numpy", "torch", "pillow"} <= set(content["versions"])
-    assert content["data_sha256"] == {"a": "1"}
-    assert {"machine", "commit", "command", "workers"} <= set(content)
-
-
-def test_a_run_goes_on_as_it_began_and_may_be_held_against_more(claimed: Path) -> None:
-    claim(claimed, RUN, a="1", b="2")
-    content = json.loads((claimed / "provenance.json").read_text())
-    assert content["data_sha256"] == {"a": "1", "b": "2"}
-    assert content["workers"] == 1
-    log = (claimed / "log.jsonl").read_text().splitlines()
-    assert [json.loads(text)["workers"] for text in log] == [1, 2]
-
-
-def test_another_run_or_other_data_is_refused(claimed: Path) -> None:
-    other = LiveRun("toy", 64, RUN.archs_sha256, ("sum",), "noise", seeds=(0, 5))
-    with pytest.raises(DataError, match=r"results of proxies .*, and here it is \[\"sum\"\]"):
-        claim(claimed, other, a="1")
-    with pytest.raises(DataError, match=r"results of a \"1\", and here it is \"2\""):
-        claim(claimed, RUN, a="2")
-
-
-def test_a_run_of_before_there_were_recipes_goes_on_without_one(claimed: Path) -> None:
-    path = claimed / "provenance.json"
-    content = json.loads(path.read_text())
-    del content["run"]["recipe"]
-    path.write_text(json.dumps(content))
-    claim(claimed, RUN, a="1")
-    with pytest.raises(DataError, match=r"results of recipe null, and here it is \"digits\""):
-        claim(claimed, replace(RUN, recipe="digits"), a="1")
-
-
-def test_another_recipe_is_another_run(tmp_path: Path) -> None:
-    folder = tmp_path / "mine" / "here"
-    claim(folder, replace(RUN, recipe="digits"), digits="1")
-    with pytest.raises(DataError, match=r"recipe \"digits\", and here it is \"digits,batch=9\""):
-        claim(folder, replace(RUN, recipe="digits,batch=9"), digits="1")
-    with pytest.raises(DataError, match=r"results of digits \"1\", and here it is \"2\""):
-        claim(folder, replace(RUN, recipe="digits"), digits="2")
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"run": 3}'])
-def test_a_foreign_provenance_is_told(claimed: Path, content: str) -> None:
-    (claimed / "provenance.json").write_text(content)
-    with pytest.raises(DataError, match="expected the provenance of a run"):
-        claim(claimed, RUN, a="1")
-
-
-def test_rows_without_provenance_are_refused(claimed: Path) -> None:
-    (claimed / "provenance.json").unlink()
-    (claimed / STREAM).write_text("")
-    with pytest.raises(DataError, match=r"holds rows, and no provenance\.json"):
-        claim(claimed, RUN, a="1")
-
-
-def test_a_finished_run_is_a_row_that_names_its_file(claimed: Path) -> None:
-    with live_store.opened(claimed) as store:
-        with Stream.opened(claimed / STREAM) as stream:
+def test_a_finished_run_is_a_row_that_names_its_file(tmp_path: Path) -> None:
+    with streamed.opened(tmp_path / "mine" / "here") as store:
+        with Stream.opened(tmp_path / STREAM) as stream:
             for row in rows():
                 stream.append(row)
             live_store.finish(store, RUN, stream)
         assert live_store.KEY in store.done
-    row = live_store.finished(claimed)
+    row = streamed.finished(tmp_path / "mine" / "here", live_store.KEY)
     assert (row["kind"], row["n"], row["seeds"], row["file"]) == (
         "live",
         128,
@@ -277,5 +203,5 @@ def test_a_finished_run_is_a_row_that_names_its_file(claimed: Path) -> None:
     )
     assert row["errors"]["half"] == {"non-finite": 64}
     assert np.isclose(row["total_seconds"], 96)
-    with live_store.opened(claimed) as store:
+    with streamed.opened(tmp_path / "mine" / "here") as store:
         assert live_store.KEY in store.done

@@ -12,7 +12,7 @@ from toy import ARCHS, TOY, toy_table
 from bench.base import Arch, DataError, OptionError, Table
 from bench.proxies.computed import PopulationRanking
 from bench.reports.load import load_studies
-from bench.runs import live, live_rows, live_store, live_tasks
+from bench.runs import live, live_rows, live_store, live_tasks, streamed
 from bench.runs.live import LiveRun
 from bench.runs.live_tasks import against
 from bench.runs.tasks import Task
@@ -115,7 +115,7 @@ def test_reports_read_live_scores_like_recorded_ones(task: list[Task], tmp_path:
     archs = ARCHS[::-3]
     run = run_of(archs)
     folder = tmp_path / "mine" / "c0ffee-machine"
-    with live_store.opened(folder) as store:
+    with streamed.opened(folder) as store:
         with live_store.Stream.opened(folder / live_store.STREAM) as stream:
             for row in live_rows.rows(run, archs):
                 stream.append(row)

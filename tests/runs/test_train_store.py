@@ -14,7 +14,7 @@ import pytest
 from runs.small import ARCHS, RECIPE, SPACE, run_of
 
 from bench.base import DataError, Record
-from bench.runs import live_store, train_made, train_store
+from bench.runs import streamed, train_made, train_store
 from bench.runs.train import TrainRun, plan
 from bench.runs.train_store import STREAM, TABLE, TrainStream
 from bench.tables.made import METADATA
@@ -49,7 +49,7 @@ def rows(run: TrainRun = RUN) -> Iterator[Record]:
 
 
 def made(folder: Path, run: TrainRun = RUN) -> Path:
-    with live_store.opened(folder / "table" / "here") as store:
+    with streamed.opened(folder / "table" / "here") as store:
         with TrainStream.opened(store.folder / STREAM) as stream:
             for row in rows(run):
                 stream.append(row)
@@ -117,7 +117,7 @@ def test_the_metadata_says_how_each_row_was_trained(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_is_a_row_that_names_its_table(tmp_path: Path) -> None:
-    row = live_store.finished(made(tmp_path), train_store.KEY)
+    row = streamed.finished(made(tmp_path), train_store.KEY)
     assert (row["kind"], row["task"], row["file"]) == ("table", "nasbench201/digits", TABLE)
     assert (row["n"], row["statuses"]) == (6, {"ok": 4, "diverged": 1, "failed": 1})
     assert (row["errors"], row["seconds"]) == ({"MemoryError": 1}, 2.5)
