@@ -3,7 +3,8 @@
 No logic lives here, and nothing of ours is imported, so every other room may import this one.
 
 Shapes in all docstrings: `n` rows of a table, `a` architectures, `v` vertices, `o` operations,
-`p` proxies, `r` resamples. Units stand in names: `seconds`, `accuracy_percent`.
+`p` proxies, `r` resamples, `w` paths of `k` places. Units stand in names: `seconds`,
+`accuracy_percent`.
 """
 
 from __future__ import annotations
@@ -210,14 +211,17 @@ SearcherFactory: TypeAlias = Callable[..., Searcher]
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """Ways that a predictor took on its map towards what one of its scores likes."""
+    """Ways that a predictor took on its map towards what one of its scores likes.
+
+    One path at least, `w` of them, each of `k` places, at least one: its start.
+    """
 
     score: str
     """The score that was climbed, one of `Prediction.scores`."""
     places: Floats
-    """`p x s x 2`: `p` paths of `s` places each, the starts first."""
+    """`w x k x 2`, finite."""
     met: Sequence[Sequence[Arch]]
-    """`p x s` members of the pool: what each place stands for."""
+    """`w x k` members of the pool: what each place stands for."""
 
 
 @dataclass(frozen=True, eq=False)

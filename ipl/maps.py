@@ -1,20 +1,22 @@
 """A map of the latent: its two principal components, and the ways that ascent takes on it.
 
-Shapes: `n` architectures, `d` latent, `p` paths of `s` places.
+Shapes: `n` architectures, `d` latent.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.base import Floats, Paths
+from bench.base import Arch, DataError, Floats, Paths
 from ipl.ascent import ascend
 from ipl.maximise import Landscape, Objective
 
 PATHS = 6
-"""How many are told of: as many as have a colour of their own beside their median's black."""
+"""How many are told of, enough to see where they go."""
 
 
 class Map:
@@ -39,15 +41,35 @@ class Map:
 def climbed(
     where: Landscape, score: str, objective: Objective, on: Map, rng: np.random.Generator
 ) -> Paths:
-    """Climb from members of the pool drawn uniformly; tell where it leads, and what is met."""
+    """Climb from members of a pool drawn uniformly; tell where it leads, and what is met.
+
+    Args:
+        where: The pool, its latents, and how to climb.
+        score: What `objective` is called.
+        objective: What is climbed.
+        on: The map of the pool.
+        rng: Draws the starts.
+
+    Raises:
+        DataError: There is no pool, and a latent stands for no architecture.
+    """
     starts = where.draw(rng, PATHS)
-    map_ = where.latents.autoencoder
-    path = ascend(where.latents.of(starts), objective, map_.mean, map_.std, where.ascent)
-    path = path.transpose(0, 1)
-    decode = where.latents.candidates.each
-    # In a pool every latent stands for something; a start, for itself.
+    autoencoder = where.latents.autoencoder
+    path = ascend(
+        where.latents.of(starts), objective, autoencoder.mean, autoencoder.std, where.ascent
+    ).transpose(0, 1)
     met = [
-        [start, *(arch for arch in decode(steps[1:]) if arch is not None)]
-        for start, steps in zip(starts, path, strict=True)
+        [start, *_members(where.latents.candidates.each(places[1:]))]
+        for start, places in zip(starts, path, strict=True)
     ]
     return Paths(score, on.places(path), met)
+
+
+def _members(found: Sequence[Arch | None]) -> list[Arch]:
+    members = [arch for arch in found if arch is not None]
+    if len(members) < len(found):
+        raise DataError(
+            f"expected latents that stand for members of a pool, got {len(found) - len(members)} "
+            f"of {len(found)} that stand for nothing"
+        )
+    return members

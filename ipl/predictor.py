@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.base import Arch, DataError, Floats, Paths, Prediction, Problem
+from bench.base import Arch, DataError, Floats, Prediction, Problem
 from ipl.ascent import Ascent
 from ipl.autoencoder import Autoencoder
 from ipl.latents import Latents, shared
 from ipl.maps import Map, climbed
-from ipl.maximise import Landscape
+from ipl.maximise import Landscape, Objective
 from ipl.options import Options
 from ipl.proxies import Knowledge, Study
 from ipl.quality import quality
@@ -40,16 +40,17 @@ def predict(
     Args:
         problem: Whose pool is predicted.
         query: Answers accuracies; asked for `labels` of them, to find weights on.
-        rng: Draws the scored and the labelled, and trains.
+        rng: Draws the scored and the labelled, trains, and at last draws where ascent starts.
         learned: Whether scores are predicted. If not, all of the pool is scored and nothing
             learnt: what the unified score of recorded proxies is worth.
-        options: The searcher's, of which those that shape the learner and the weights matter.
+        options: The searcher's, of which those of the learner, the weights and the ascent matter.
 
     Raises:
         OptionError: An option that makes no sense.
         DataError: A pool that cannot be listed.
     """
     chosen = Options(**options)
+    ascent = Ascent(chosen.steps, chosen.rate, chosen.penalty)
     pool = problem.pool
     if pool is None:
         raise DataError(f"expected a pool to predict, got the whole space {problem.space.name}")
@@ -89,28 +90,20 @@ def predict(
     drawn = Map(knowledge.latents.of(pool))
     paths = None
     if chosen.weights in modes:
-        paths = _climbed(problem, knowledge, chosen, modes[chosen.weights], drawn, rng)
+        where = Landscape(problem, knowledge.latents, ascent, chosen.restarts, chosen.polish)
+        unified = _unified(knowledge, modes[chosen.weights])
+        paths = climbed(where, f"unified:{chosen.weights}", unified, drawn, rng)
     return Prediction(columns, facts, drawn.places(knowledge.latents.of(pool)), paths)
 
 
-def _climbed(
-    problem: Problem,
-    knowledge: Knowledge,
-    options: Options,
-    vector: Floats,
-    drawn: Map,
-    rng: np.random.Generator,
-) -> Paths:
-    """The ways up the unified score that the searcher would climb without a query."""
-    ascent = Ascent(options.steps, options.rate, options.penalty)
-    where = Landscape(problem, knowledge.latents, ascent, options.restarts, options.polish)
-    weights = torch.from_numpy(vector).float()
+def _unified(knowledge: Knowledge, vector: Floats) -> Objective:
+    """The unified score of latents by `p` weights, differentiable."""
 
-    def unified(latents: Tensor) -> Tensor:
+    def of(latents: Tensor) -> Tensor:
         predicted = knowledge.predicted(latents)
-        return predicted @ weights.to(predicted)
+        return predicted @ torch.from_numpy(vector).to(predicted)
 
-    return climbed(where, f"unified:{options.weights}", unified, drawn, rng)
+    return of
 
 
 def _facts(

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.base import Floats
 from bench.reports.load import Study
-from bench.reports.predicted import Ways
+from bench.reports.predicted import Paths
 from bench.reports.predictions import ACCURACIES, aligned, correlated
 
 
@@ -28,10 +28,12 @@ class Mapped:
     """The predicted score that ranks with accuracy best."""
     values: Floats
     """`n`."""
-    ways: Ways | None
+    paths: Paths | None
     """The ways that the predictor took on the map, if it tells of any."""
     climbed: Floats | None
-    """`n`: the score that those ways climb."""
+    """`n`: the score that they climb."""
+    seed: int
+    """Of all this."""
 
 
 def measure_maps(study: Study) -> Iterator[Mapped]:
@@ -50,7 +52,7 @@ def measure_maps(study: Study) -> Iterator[Mapped]:
         split = next((s for s in ACCURACIES if s in accuracies), None)
         if split is None:
             continue
-        first = {name: values[0] for name, values in found.scores.items()}
+        first = {name: values[found.mapped] for name, values in found.scores.items()}
         taus = {
             name: float(
                 correlated(values, accuracies[split], np.ones((1, len(values)), bool))["kendall"][0]
@@ -66,6 +68,7 @@ def measure_maps(study: Study) -> Iterator[Mapped]:
             accuracy=accuracies[split],
             score=best,
             values=first[best],
-            ways=found.ways,
-            climbed=None if found.ways is None else first[found.ways.score],
+            paths=found.paths,
+            climbed=None if found.paths is None else first[found.paths.score],
+            seed=int(group.rows[found.mapped][1]["seed"]),
         )

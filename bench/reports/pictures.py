@@ -92,23 +92,23 @@ def _of_maps(study: Study) -> Iterator[tuple[Picture, Figure]]:
     for number, shown in enumerate(measure_maps(study), start=1):
         caption = (
             f"Where the latent of {shown.predictor} puts the {len(shown.values):,} architectures "
-            f"of {shown.task} (first seed): coloured by {shown.split} accuracy, and by the "
+            f"of {shown.task} (seed {shown.seed}): coloured by {shown.split} accuracy, and by the "
             f"predicted score that ranks most like it, {shown.score}."
         )
         yield Picture(f"map-{number}", "predictions", caption), embedding(shown)
-        if shown.ways is None or shown.climbed is None:
+        if shown.paths is None or shown.climbed is None:
             continue
         caption = (
-            f"Gradient ascent of {shown.predictor} on {shown.task} (first seed), from "
-            f"{len(shown.ways.places)} architectures drawn uniformly (open) up the predicted score "
-            f"{shown.ways.score} (filled: the end). Left, the latents on the way, over the map of "
-            f"all {len(shown.values):,} architectures, darker the more accurate. Right, what they "
-            f"are decoded to: where it stands in the pool by that score, and by {shown.split} "
-            "accuracy, which the ascent never reads. The thick line is the median of the paths."
+            f"Ways that {shown.predictor} took on {shown.task} (seed {shown.seed}) up the "
+            f"predicted score {shown.paths.score}, from their starts (open) to their ends "
+            f"(filled). Left, over the map of all {len(shown.values):,} architectures, darker the "
+            "more accurate. Right, the architectures that the places stand for: the share of the "
+            f"pool below them by that score, and by {shown.split} accuracy. The thick line is the "
+            "median."
         )
         yield (
             Picture(f"ascent-{number}", "predictions", caption),
-            ascents(shown, shown.ways, shown.climbed),
+            ascents(shown, shown.paths, shown.climbed),
         )
 
 

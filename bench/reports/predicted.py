@@ -19,15 +19,14 @@ from bench.reports.attachments import Attachments, floats
 
 
 @dataclass(frozen=True, eq=False)
-class Ways:
-    """The ways that a predictor took on its map, as the first seed that has a map tells them."""
+class Paths:
+    """As `bench.base.Paths`, with architectures by their place among the `n` of the pool."""
 
     score: str
-    """The predicted score that was climbed."""
     places: Floats
-    """`p x s x 2`: `p` paths of `s` places each."""
+    """`w x k x 2`."""
     met: Ints
-    """`p x s`: which of the `n` architectures each place stands for."""
+    """`w x k`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +40,10 @@ class Predicted:
     """`s x n` values by name, NaN for a seed that did not predict it."""
     map: Floats | None = None
     """`n x 2`: where to draw each architecture, as the first seed that tells it says."""
-    ways: Ways | None = None
+    paths: Paths | None = None
     """Of the same seed."""
+    mapped: int = 0
+    """Which of the `s` seeds that is, from 0 on; 0 where none has a map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ class Predictions:
                 "several"
             )
         missing = np.full((1, len(archs)), np.nan)
-        first = next((each for each in seeds if each.map is not None), seeds[0])
+        mapped = next((i for i, each in enumerate(seeds) if each.map is not None), 0)
         names = dict.fromkeys(name for each in seeds for name in each.scores)
         return Predicted(
             archs=archs,
@@ -85,8 +86,9 @@ class Predictions:
                 name: np.concatenate([each.scores.get(name, missing) for each in seeds])
                 for name in names
             },
-            map=first.map,
-            ways=first.ways,
+            map=seeds[mapped].map,
+            paths=seeds[mapped].paths,
+            mapped=mapped,
         )
 
 
@@ -112,31 +114,34 @@ def _of_seed(folder: Path, row: Record, columns: Mapping[str, Any]) -> Predicted
         read=read.astype(bool)[None],
         scores={name: floats(columns[f"score:{name}"][here])[None] for name in names},
         map=_map(columns, here),
-        ways=_ways(folder, row),
+        paths=_paths(folder, row),
     )
 
 
-def _ways(folder: Path, row: Record) -> Ways | None:
-    """The ways of a seed, None where it tells of none: rows before there were any do not."""
+def _paths(folder: Path, row: Record) -> Paths | None:
+    """The paths of a seed, None where it tells of none: rows before there were any do not."""
     told = row.get("paths")
     if told is None:
         return None
+    where = f"the row of {row['predictor']} on {row['task']}, seed {row['seed']}, in {folder}"
     try:
-        places, met = np.array(told["places"], dtype=float), np.array(told["archs"], dtype=np.int64)
-        score = str(told["score"])
+        score, places = str(told["score"]), np.array(told["places"], dtype=np.float64)
+        met = np.array(told["archs"])
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"expected paths in a row of {folder}; got {error!r}") from error
-    if places.shape != (*met.shape, 2) or met.ndim != 2 or not met.size:
+        raise DataError(f"expected paths in {where}; got {error!r}") from error
+    if met.dtype.kind != "i" or met.ndim != 2 or places.shape != (*met.shape, 2):
         raise DataError(
-            f"expected paths of as many places as architectures in a row of {folder}; got shapes "
+            f"expected paths of as many places as architectures in {where}; got shapes "
             f"{places.shape} and {met.shape}"
         )
-    if met.min() < 0 or met.max() >= row["n"] or score not in row["predicted"]:
+    strange = met[(met < 0) | (met >= row["n"])]
+    if strange.size or score not in row["predicted"] or not np.isfinite(places).all():
         raise DataError(
-            f"expected paths along a predicted score, through {row['n']} architectures, in a row "
-            f"of {folder}; got {score}, and architecture {met.max()}"
+            f"expected finite places of paths along a predicted score, through {row['n']} "
+            f"architectures, in {where}; got {score}, {int((~np.isfinite(places)).sum())} that "
+            f"are not finite, and {strange.size} outside of the pool"
         )
-    return Ways(score, places, met)
+    return Paths(score, places, met)
 
 
 def _map(columns: Mapping[str, Any], here: Ints) -> Floats | None:

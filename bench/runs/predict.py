@@ -120,20 +120,23 @@ def _fault_of_map(given: Floats, n: int) -> str | None:
 
 
 def _fault_of_paths(found: Prediction, paths: Paths, pool: Sequence[Arch]) -> str | None:
-    if found.map is None or paths.score not in found.scores:
-        return f"expected paths on a map, along a predicted score, got some along {paths.score}"
+    if found.map is None:
+        return "expected paths on a map, got paths and no map"
+    if paths.score not in found.scores:
+        return f"expected paths along a predicted score, got some along {paths.score}"
     places = np.asarray(paths.places, dtype=np.float64)
-    steps = {len(each) for each in paths.met}
-    if len(steps) != 1 or places.shape != (len(paths.met), *steps, 2):
+    lengths = sorted({len(each) for each in paths.met})
+    if len(lengths) != 1 or not lengths[0] or places.shape != (len(paths.met), *lengths, 2):
         return (
             f"expected paths of equally many places and architectures, got shape {places.shape} "
-            f"with {len(paths.met)} of {', '.join(map(str, sorted(steps))) or 'no'} architectures"
+            f"with {len(paths.met)} of {', '.join(map(str, lengths)) or 'no'} architectures"
         )
+    wrong = int((~np.isfinite(places)).sum())
+    if wrong:
+        return f"expected finite places of paths, got {wrong} of {places.size} that are not"
     known = set(pool)
     strange = sum(arch not in known for path in paths.met for arch in path)
-    if not np.isfinite(places).all() or strange:
-        return f"expected paths of finite places within the pool, got {strange} outside of it"
-    return None
+    return f"expected paths through the pool, got {strange} places outside" if strange else None
 
 
 def _copied(found: Prediction) -> Prediction:
@@ -180,7 +183,7 @@ def told(task: Task, run: PredictRun, done: Predicted) -> Record:
 
 
 def _told_paths(answers: Answers, paths: Paths) -> Record:
-    """`score`, and `p x s` places and architectures; an architecture by its place in the pool."""
+    """`score`, and `w x k` places and architectures; an architecture by its place in the pool."""
     numbers = {arch: number for number, arch in enumerate(answers.pool)}
     met = [[numbers[arch] for arch in path] for path in paths.met]
     return {"score": paths.score, "places": paths.places.tolist(), "archs": met}

@@ -16,6 +16,7 @@ from bench.runs.oracle import Oracle
 from bench.runs.predict import Predicted, predict_once
 from bench.runs.row import PredictRun
 from bench.runs.tasks import Task
+from ipl import predictor
 from ipl.predictor import predict
 from ipl.weights import PUBLISHED, transferred
 from ipl.weights import found as found_weights
@@ -192,8 +193,7 @@ def test_paths_go_up_the_unified_score_over_the_map(task: Task) -> None:
     assert not np.array_equal(paths.places[:, 0], paths.places[:, -1])
 
 
-def test_paths_are_drawn_last_and_of_the_seed(task: Task) -> None:
-    """So that they change nothing that was predicted before there were any."""
+def test_paths_are_of_the_seed(task: Task) -> None:
     first, again, other = (predicted(task, seed)[0].paths for seed in (1, 1, 2))
     assert first is not None
     assert again is not None
@@ -201,6 +201,22 @@ def test_paths_are_drawn_last_and_of_the_seed(task: Task) -> None:
     assert first.places.tobytes() == again.places.tobytes()
     assert first.met == again.met
     assert first.met != other.met
+
+
+def test_paths_are_drawn_last_and_change_nothing_that_is_predicted(task: Task) -> None:
+    with_paths, without = (predicted(task, weights=mode)[0] for mode in ("equal", "found"))
+    assert with_paths.paths is not None
+    assert without.paths is None
+    assert bits(with_paths) == bits(without)
+    assert with_paths.facts == without.facts
+
+
+def test_a_senseless_ascent_is_refused_before_anything_is_learnt(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictor, "shared", lambda *_, **__: pytest.fail("learnt"))
+    with pytest.raises(OptionError, match="expected steps and keep to be at least 1, got 0"):
+        predicted(task, steps=0)
 
 
 def test_without_a_learner_or_the_weights_there_are_no_paths(task: Task) -> None:

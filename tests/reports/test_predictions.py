@@ -419,6 +419,20 @@ def test_a_map_is_the_first_seed_s_coloured_by_its_best_score(
         np.testing.assert_allclose(dots.get_array(), below)
 
 
+def test_a_map_is_shown_with_the_scores_of_its_own_seed(
+    results: Results, truth: dict[str, Any]
+) -> None:
+    results.add_scores(TASK, truth["accuracy"], truth["scores"], archs=ARCHS)
+    places = np.random.default_rng(5).normal(size=(3, N, 2))
+    places[0] = np.nan
+    mapped(results, truth, places, paths=WAY)
+    (shown,) = measure_maps(only(results))
+    assert shown.seed == 1
+    np.testing.assert_array_equal(shown.places, places[1])
+    np.testing.assert_array_equal(shown.values, truth["predicted"][1])
+    np.testing.assert_array_equal(shown.climbed, -truth["predicted"][1])
+
+
 def test_there_is_no_map_without_places_or_accuracy(
     results: Results, predicted: Results, truth: dict[str, Any]
 ) -> None:
@@ -448,18 +462,18 @@ WAY = {"score": "worse", "places": [[[0.0, 1.0], [2.0, 3.0], [1.0, 1.0]]] * 2}
 WAY |= {"archs": [[0, 3, 3], [39, 4, 5]]}
 
 
-def test_ways_are_drawn_over_the_map_with_what_was_met(
+def test_paths_are_drawn_over_the_map_with_what_was_met(
     results: Results, truth: dict[str, Any]
 ) -> None:
     truth["accuracy"]["validation"][4] = np.nan
     results.add_scores(TASK, truth["accuracy"], truth["scores"], archs=ARCHS)
     mapped(results, truth, np.random.default_rng(5).normal(size=(3, N, 2)), paths=WAY)
     (shown,) = measure_maps(only(results))
-    assert shown.ways is not None
+    assert shown.paths is not None
     assert shown.climbed is not None
     np.testing.assert_array_equal(shown.climbed, -truth["predicted"][0])
     with paper_style():
-        left, middle, right = ascents(shown, shown.ways, shown.climbed).axes
+        left, middle, right = ascents(shown, shown.paths, shown.climbed).axes
     (dots,) = left.collections
     assert len(dots.get_offsets()) == N
     order = np.argsort(np.nan_to_num(shown.accuracy, nan=-1), kind="stable")
@@ -481,15 +495,18 @@ def test_ways_are_drawn_over_the_map_with_what_was_met(
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"archs": [[0, 3, 40], [1, 2, 3]]}, "through 40 architectures.*got worse.* 40"),
-        ({"archs": [[0, 3, -1], [1, 2, 3]]}, "expected paths along a predicted score"),
+        ({"archs": [[0, 3, 40], [1, 2, 3]]}, "through 40 architectures.* and 1 outside"),
+        ({"archs": [[0, 3, -1], [1, 2, 3]]}, "through 40 architectures.* and 1 outside"),
         ({"archs": [[0, 3], [1, 2]]}, r"got shapes \(2, 3, 2\) and \(2, 2\)"),
-        ({"archs": [[0, 3, 1], [1, 2]]}, "expected paths in a row of"),
-        ({"score": "none"}, "got none"),
-        ({"places": "here"}, "expected paths in a row of"),
+        ({"archs": [[0, 3, 1.7], [1, 2, 3]]}, "expected paths of as many places"),
+        ({"archs": [[0, 3, 2**70], [1, 2, 3]]}, "expected paths of as many places"),
+        ({"archs": [[0, 3, 1], [1, 2]]}, "expected paths in the row of ipl on"),
+        ({"score": "none"}, "got none, 0 that are not finite, and 0 outside"),
+        ({"places": "here"}, "expected paths in the row of ipl on"),
+        ({"places": [[[None, 1.0]] * 3] * 2}, "got worse, 6 that are not finite"),
     ],
 )
-def test_foreign_ways_are_told(
+def test_foreign_paths_are_told(
     results: Results, truth: dict[str, Any], wrong: Record, says: str
 ) -> None:
     results.add_scores(TASK, truth["accuracy"], truth["scores"], archs=ARCHS)
@@ -498,10 +515,10 @@ def test_foreign_ways_are_told(
         list(measure_maps(only(results)))
 
 
-def test_ways_are_in_the_report(results: Results, truth: dict[str, Any], tmp_path: Path) -> None:
+def test_paths_are_in_the_report(results: Results, truth: dict[str, Any], tmp_path: Path) -> None:
     results.add_scores(TASK, truth["accuracy"], truth["scores"], archs=ARCHS)
     mapped(results, truth, np.random.default_rng(5).normal(size=(3, N, 2)), paths=WAY)
     write_reports(results.root, tmp_path / "reports", resamples=20)
     (drawn,) = (tmp_path / "reports").glob("*/*/figures/ascent-1.png")
     page = (drawn.parent.parent / "README.md").read_text()
-    assert "from 2 architectures drawn uniformly" in page
+    assert "up the predicted score worse" in page

@@ -460,13 +460,14 @@ NOWHERE = np.zeros((1, 2, 2))
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (walked((NOWHERE, [[0, 1]]), places=None), "expected paths on a map, along a predicted"),
-        (walked((NOWHERE, [[0, 1]]), score="none"), "got some along none"),
+        (walked((NOWHERE, [[0, 1]]), places=None), "expected paths on a map, got paths and no map"),
+        (walked((NOWHERE, [[0, 1]]), score="none"), "along a predicted score, got some along none"),
         (walked((NOWHERE, [[0, 1, 2]])), r"got shape \(1, 2, 2\) with 1 of 3 architectures"),
         (walked((np.zeros((2, 2, 2)), [[0, 1], [0]])), "with 2 of 1, 2 architectures"),
         (walked((np.zeros((0, 2, 2)), [])), "with 0 of no architectures"),
-        (walked((NOWHERE * np.nan, [[0, 1]])), "expected paths of finite places"),
-        (walked((NOWHERE, [[0, ("strange",)]])), "got 1 outside of it"),
+        (walked((np.zeros((2, 0, 2)), [[], []])), "with 2 of 0 architectures"),
+        (walked((NOWHERE * np.nan, [[0, 1]])), "expected finite places of paths, got 4 of 4"),
+        (walked((NOWHERE, [[0, ("strange",)]])), "expected paths through the pool, got 1 places"),
     ],
 )
 def test_paths_that_are_none_fail_the_seed(function: Function, says: str) -> None:

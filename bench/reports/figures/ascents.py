@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from bench.base import Floats
 from bench.reports.figures.embedding import shares
 from bench.reports.maps import Mapped
-from bench.reports.predicted import Ways
+from bench.reports.predicted import Paths
 from bench.reports.style import (
     BLACK,
     PAGE_INCHES,
@@ -26,25 +26,25 @@ _FROM = 0.08
 _TO = 0.55
 
 
-def ascents(shown: Mapped, ways: Ways, climbed: Floats) -> Figure:
-    """Draw `p` ways on a map of `n` architectures; beside it, how they fare place by place.
+def ascents(shown: Mapped, paths: Paths, climbed: Floats) -> Figure:
+    """Draw `w` paths on a map of `n` architectures; beside it, how they fare place by place.
 
     Args:
         shown: The map, and the accuracy of its architectures.
-        ways: The ways on it.
+        paths: The paths on it.
         climbed: The `n` values of the score that they climb.
     """
     figure = new_figure(PAGE_INCHES, _HEIGHT_INCHES)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
     _cloud(left, shown.places, shares(shown.accuracy))
-    for number, places in enumerate(ways.places):
-        _way(left, places, series_style(number)["color"])
-    left.set_title("latents", loc="left")
+    for number, places in enumerate(paths.places):
+        _path(left, places, _colour(number))
+    left.set_title("map", loc="left")
     left.set_xticks([])
     left.set_yticks([])
-    measured = ((middle, ways.score, climbed), (right, f"{shown.split} accuracy", shown.accuracy))
+    measured = ((middle, paths.score, climbed), (right, f"{shown.split} accuracy", shown.accuracy))
     for axes, name, values in measured:
-        _heights(axes, shares(values)[ways.met])
+        _heights(axes, shares(values)[paths.met])
         axes.set_title(fitted(name, _NAME_INCHES, TITLE_POINTS), loc="left")
     middle.set_ylabel("share of architectures below")
     right.tick_params(labelleft=False)
@@ -59,18 +59,26 @@ def _cloud(axes: Axes, places: Floats, share: Floats) -> None:
     axes.scatter(x, y, s=2, c=darkness, cmap="Greys", vmin=0, vmax=1, linewidths=0, rasterized=True)
 
 
-def _way(axes: Axes, places: Floats, colour: str) -> None:
+def _path(axes: Axes, places: Floats, colour: str) -> None:
     x, y = places.T
     axes.plot(x, y, color=colour)
     axes.plot(x[:1], y[:1], "o", color=colour, markerfacecolor="white", markersize=4)
     axes.plot(x[-1:], y[-1:], "o", color=colour, markersize=4)
 
 
+def _colour(number: int) -> str:
+    """A path's, black left out: the median's."""
+    colours = [series_style(index)["color"] for index in range(7)]
+    colours.remove(BLACK)
+    found: str = colours[number % len(colours)]
+    return found
+
+
 def _heights(axes: Axes, share: Floats) -> None:
-    """The shares of `p` ways, place by place, and their median."""
+    """The shares of `w` paths, place by place, and their median."""
     for number, each in enumerate(share):
-        axes.plot(each, color=series_style(number)["color"], linewidth=0.7)
+        axes.plot(each, color=_colour(number), linewidth=0.7)
     known = ~np.isnan(share).all(axis=0)
     axes.plot(np.flatnonzero(known), np.nanmedian(share[:, known], axis=0), color=BLACK, lw=2)
     axes.set_ylim(-0.03, 1.03)
-    axes.set_xlabel("place on the way")
+    axes.set_xlabel("place on the path")
