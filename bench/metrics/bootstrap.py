@@ -31,14 +31,33 @@ class Estimate:
     undefined: int = 0
 
 
-def resample(n: int, resamples: int, rng: np.random.Generator) -> NDArray[np.unsignedinteger[Any]]:
+def resample(
+    n: int, resamples: int, rng: np.random.Generator, groups: ArrayLike | None = None
+) -> NDArray[np.unsignedinteger[Any]]:
     """Draw `resamples` times `n` of `n` rows with replacement; return the counts, `r x n`.
 
-    Counts are uint16 below 65,536 rows and uint32 from there.
+    Rows that share what was measured are one observation: drawn one by one, they would make
+    intervals too narrow. So with groups, as many groups as there are are drawn, whole (the cluster
+    bootstrap of A. C. Davison and D. V. Hinkley, 1997, section 3.8); where they differ in size, so
+    do resamples.
+
+    Counts are uint16 below 65,536 rows, or groups, and uint32 from there.
+
+    Args:
+        n: Rows.
+        resamples: `r`.
+        rng: Draws.
+        groups: `n` integers, equal in rows of one group.
 
     Raises:
-        ValueError: No rows, or a negative number of resamples.
+        ValueError: No rows, a negative number of resamples, or not `n` groups.
     """
+    if groups is not None:
+        codes = np.asarray(groups)
+        if codes.shape != (n,):
+            raise ValueError(f"wanted groups of shape ({n},), got {codes.shape}")
+        numbers, codes = np.unique(codes, return_inverse=True)
+        return resample(numbers.size, resamples, rng)[:, codes]
     if n < 1 or resamples < 0:
         raise ValueError(f"wanted n >= 1 rows and >= 0 resamples, got {n} and {resamples}")
     dtype = np.uint16 if n <= np.iinfo(np.uint16).max else np.uint32

@@ -6,7 +6,8 @@ proxy scored with a finite number. A score of NaN is not recorded, and leaves it
 that proxy.
 
 Intervals. 95 % percentile bootstrap over architectures. All proxies of a task are measured on
-the same resamples, so that differences are paired.
+the same resamples, so that differences are paired. Where architectures of one function share one
+score, they are drawn together.
 
 Direction. Truth is turned, if the task minimises, so that larger is better: correlations then
 say how well a score finds good architectures. `best_of_10` keeps the source's units.
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.base import Bools, Floats, Record
+from bench.base import Bools, Floats, Ints, Record
 from bench.metrics.bootstrap import interval
 from bench.metrics.draws import Column, Draws
 from bench.metrics.rank import (
@@ -145,13 +146,20 @@ def correlate(
     params: Floats | None = None,
     maximise: bool = True,
     resamples: int = 1000,
+    groups: Ints | None = None,
 ) -> list[Record]:
     """Measure every proxy of a task: `correlate_sample` of a sample drawn for it alone.
 
     The arguments are those of `bench.reports.sample.draw_sample`.
     """
     sample = draw_sample(
-        truth, scores, rng=rng, params=params, maximise=maximise, resamples=resamples
+        truth,
+        scores,
+        rng=rng,
+        params=params,
+        maximise=maximise,
+        resamples=resamples,
+        groups=groups,
     )
     return correlate_sample(task, sample)
 

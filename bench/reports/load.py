@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bench.base import DataError, Floats, Record
-from bench.reports.attachments import Attachments, Trace, floats
+from bench.base import DataError, Record
+from bench.reports.attachments import Attachments, Trace
 from bench.reports.predicted import Predictions, grouped
+from bench.reports.score_sets import ScoreSet, score_set
 from bench.runs.store import PROVENANCE, ROWS
 
 _SHARED_FIELDS = (
@@ -41,36 +42,6 @@ _COMMIT = r"\w[\w.+-]*"
 _KEY = ("kind", "run", "task", "searcher", "budget", "seed")
 _NUMBERED = frozenset({"profile"})
 """Kinds of rows that nothing but their part tells apart."""
-
-
-@dataclass(frozen=True, eq=False)
-class ScoreSet:
-    """The scores of `n` architectures on one task, and what correlations are taken against.
-
-    In `scores`, NaN means not recorded and -inf failed. `accuracy` holds `n` values under
-    `validation`, `test` or both, NaN where unknown; `truth` names one of them.
-    """
-
-    task: str
-    space: str
-    dataset: str
-    metric: str
-    maximise: bool
-    truth: str
-    archs: tuple[str, ...]
-    accuracy: Mapping[str, Floats]
-    scores: Mapping[str, Floats]
-    seconds: Mapping[str, Floats] = field(default_factory=dict)
-    targets: Mapping[str, Floats] = field(default_factory=dict)
-    repeats: Mapping[str, Floats] = field(default_factory=dict)
-    """`n` accuracies by split and training seed, as `validation/3`, NaN where unknown."""
-    seed: int = 0
-    """What initial weights and minibatches were drawn with, where scores were computed live."""
-
-    @property
-    def target(self) -> Floats:
-        """The `n` values of the accuracy that correlations are taken against."""
-        return self.accuracy[self.truth]
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +169,12 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
     kept = [last[key] for key in sorted(last)]
     attachments = Attachments()
     fine = [(folder, row) for folder, row in kept if row["status"] == "ok"]
-    score_sets = [_score_set(f, row, attachments) for f, row in fine if row["kind"] == "score"]
+    shared = {folder for folder, row in fine if row["kind"] == "live" and row.get("distinct")}
+    score_sets = [
+        score_set(f, row, attachments, shared=f in shared)
+        for f, row in fine
+        if row["kind"] == "score"
+    ]
     searches = [_search(f, row, attachments) for f, row in fine if row["kind"] == "search"]
     by_task = _by_task(name, score_sets)
     folders = sorted({folder for folder, _ in rows})
@@ -256,42 +232,6 @@ def _provenance(folder: Path) -> Record:
     if not isinstance(found, dict):
         raise DataError(f"expected an object in {path}; got a {type(found).__name__}")
     return found
-
-
-def _score_set(folder: Path, row: Record, attachments: Attachments) -> ScoreSet:
-    columns = attachments.columns(folder, row)
-    proxies = [str(name) for name in row["proxies"]]
-    truth = str(row["truth"])
-    wanted = ["arch", truth, *(f"score:{name}" for name in proxies)]
-    missing = [name for name in wanted if name not in columns]
-    if truth not in ("validation", "test") or missing:
-        raise DataError(
-            f"expected columns {', '.join(wanted)} in {folder / row['file']}; got none called "
-            f"{', '.join(missing) or truth}"
-        )
-    return ScoreSet(
-        task=str(row["task"]),
-        space=str(row["space"]),
-        dataset=str(row["dataset"]),
-        metric=str(row["metric"]),
-        maximise=bool(row["maximise"]),
-        truth=truth,
-        archs=tuple(columns["arch"]),
-        accuracy={n: floats(columns[n]) for n in ("validation", "test") if n in columns},
-        scores={name: floats(columns[f"score:{name}"]) for name in proxies},
-        seconds=_prefixed(columns, "seconds:"),
-        targets=_prefixed(columns, "target:"),
-        repeats=_prefixed(columns, "repeat:"),
-        seed=int(row["seed"]),
-    )
-
-
-def _prefixed(columns: Mapping[str, Any], prefix: str) -> dict[str, Floats]:
-    return {
-        name.removeprefix(prefix): floats(values)
-        for name, values in columns.items()
-        if name.startswith(prefix)
-    }
 
 
 def _search(folder: Path, row: Record, attachments: Attachments) -> Search:

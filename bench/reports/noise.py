@@ -14,8 +14,8 @@ import numpy as np
 from bench.base import Ints, Record
 from bench.metrics.bootstrap import interval, resample
 from bench.metrics.rank import failures_last, spearman
-from bench.reports.load import ScoreSet
 from bench.reports.sample import defined
+from bench.reports.score_sets import ScoreSet
 
 PAIRS = (
     ("nasbench201-suite/cifar10", "nasbench201/cifar10-valid"),
@@ -62,7 +62,8 @@ def _compare(
     sign = 1.0 if first.maximise else -1.0
     one = sign * first.accuracy["validation"][here]
     mean = sign * second.accuracy["validation"][there]
-    counts = resample(here.size, resamples, rng)
+    groups = None if first.groups is None else first.groups[here]
+    counts = resample(here.size, resamples, rng, groups)
     records = []
     for name, values in first.scores.items():
         score = values[here]

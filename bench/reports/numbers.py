@@ -12,12 +12,13 @@ from threadpoolctl import threadpool_limits
 from bench.base import Record
 from bench.reports.comparisons import ceiling, compare, lead
 from bench.reports.correlations import correlate_sample
-from bench.reports.load import ScoreSet, Study
+from bench.reports.load import Study
 from bench.reports.noise import compare_truths
 from bench.reports.own_table import SeedNoise, measure_tables
 from bench.reports.proxy_pairs import Ranking, compare_proxies, compare_rankings, rank_proxies
 from bench.reports.sample import draw_sample
 from bench.reports.sampling import SUBSETS, sample_networks
+from bench.reports.score_sets import ScoreSet
 from bench.reports.searches import Curve, curves, summarise
 from bench.reports.seeds import compare_seeds
 from bench.reports.tables import failure_records
@@ -102,7 +103,12 @@ def measure(study: Study, *, seed: int, resamples: int = 1000, workers: int = 1)
 def _of_task(each: ScoreSet, *, seed: int, resamples: int) -> _OfTask:
     rng = partial(np.random.default_rng, seed)
     sample = draw_sample(
-        each.target, each.scores, rng=rng(), maximise=each.maximise, resamples=resamples
+        each.target,
+        each.scores,
+        rng=rng(),
+        maximise=each.maximise,
+        resamples=resamples,
+        groups=each.groups,
     )
     ceilings: list[Record] = []
     # Matrix products by one thread each: processes share out the cores already.

@@ -23,8 +23,9 @@ from bench.metrics.influence import Tau, resampled
 from bench.metrics.rank import failures_last
 from bench.metrics.repeats import score_to_seed, seed_to_rest, seed_to_seed, spread
 from bench.reports.attachments import Attachments, floats
-from bench.reports.load import ScoreSet, Study
+from bench.reports.load import Study
 from bench.reports.sample import defined
+from bench.reports.score_sets import ScoreSet
 from bench.reports.tables import Cell, Table, number, with_interval
 
 SPLITS = ("validation", "test")

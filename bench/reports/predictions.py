@@ -19,9 +19,10 @@ from threadpoolctl import threadpool_limits
 from bench.base import Floats, Record
 from bench.metrics.bootstrap import resample
 from bench.metrics.rank import kendall, spearman
-from bench.reports.load import ScoreSet, Study
+from bench.reports.load import Study
 from bench.reports.predicted import Predicted, Predictions
 from bench.reports.sample import Counts, defined, failures_lowest
+from bench.reports.score_sets import ScoreSet
 from bench.reports.tables import Cell, Table, number
 from bench.runs.pool import in_order
 

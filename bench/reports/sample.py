@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.base import Bools, Floats, Record
+from bench.base import Bools, Floats, Ints, Record
 from bench.metrics.bootstrap import resample
 from bench.metrics.rank import failures_last
 
@@ -55,6 +55,7 @@ def draw_sample(
     params: Floats | None = None,
     maximise: bool = True,
     resamples: int = 1000,
+    groups: Ints | None = None,
 ) -> Sample:
     """Turn the columns of a task into a sample, without the rows whose truth is not known.
 
@@ -65,12 +66,16 @@ def draw_sample(
         params: `n` values of the reference proxy; those in `scores` if None.
         maximise: Whether a larger truth is better; if not, it is turned round.
         resamples: How many bootstrap resamples.
+        groups: `n` numbers, equal in rows that share their scores: they are drawn together. Each
+            row by itself if None.
 
     Raises:
         ValueError: Columns of differing shapes.
     """
     params = scores.get(REFERENCE) if params is None else params
-    columns = [*scores.items()] if params is None else [*scores.items(), (REFERENCE, params)]
+    columns: list[tuple[str, Floats | Ints]] = [*scores.items()]
+    columns += [] if params is None else [(REFERENCE, params)]
+    columns += [] if groups is None else [("groups", groups)]
     for name, column in columns:
         if column.shape != truth.shape:
             raise ValueError(
@@ -78,12 +83,15 @@ def draw_sample(
             )
     known = np.isfinite(truth)
     n = int(known.sum())
+    shared = None if groups is None else groups[known]
     return Sample(
         scores={name: failures_lowest(score[known]) for name, score in scores.items()},
         truth=truth[known] if maximise else -truth[known],
         given=None if params is None else failures_lowest(params[known]),
         sign=1.0 if maximise else -1.0,
-        counts=resample(n, resamples, rng) if n else np.zeros((resamples, 0), dtype=np.uint16),
+        counts=(
+            resample(n, resamples, rng, shared) if n else np.zeros((resamples, 0), dtype=np.uint16)
+        ),
     )
 
 

@@ -12,11 +12,11 @@ from itertools import combinations, groupby
 
 import numpy as np
 
-from bench.base import Floats, Record
+from bench.base import Floats, Ints, Record
 from bench.metrics.bootstrap import resample
 from bench.metrics.rank import failures_last, kendall
-from bench.reports.load import ScoreSet
 from bench.reports.sample import Counts, defined
+from bench.reports.score_sets import ScoreSet
 from bench.reports.tables import Cell, Table, number
 
 
@@ -40,18 +40,20 @@ def compare_seeds(
     """
     records = []
     for task, group in groupby(repeats, key=lambda each: each.task):
-        for name, scores, truth in _shared(list(group)):
-            counts = resample(truth.size, resamples, rng)
+        for name, scores, truth, groups in _shared(list(group)):
+            counts = resample(truth.size, resamples, rng, groups)
             records.append(defined({"task": task, "proxy": name} | _of(scores, truth, counts)))
     return records
 
 
-def _shared(sets: Sequence[ScoreSet]) -> Iterator[tuple[str, list[Floats], Floats]]:
-    """A proxy's name, its `n` scores under each seed, and the truth, larger is better."""
+def _shared(sets: Sequence[ScoreSet]) -> Iterator[tuple[str, list[Floats], Floats, Ints | None]]:
+    """A proxy's name, its `n` scores under each seed, the truth, larger is better, and groups."""
     rows = [{arch: row for row, arch in enumerate(each.archs)} for each in sets]
     archs = [arch for arch in sets[0].archs if all(arch in known for known in rows)]
     sign = 1.0 if sets[0].maximise else -1.0
-    truth = sign * sets[0].target[[rows[0][arch] for arch in archs]]
+    here = [rows[0][arch] for arch in archs]
+    truth = sign * sets[0].target[here]
+    groups = None if sets[0].groups is None else sets[0].groups[here]
     for name in sets[0].scores:
         if all(name in each.scores for each in sets):
             scores = [
@@ -60,7 +62,8 @@ def _shared(sets: Sequence[ScoreSet]) -> Iterator[tuple[str, list[Floats], Float
             ]
             fine = np.isfinite(truth) & ~np.isnan(scores).any(axis=0)
             if fine.any():
-                yield name, [failures_last(score[fine]) for score in scores], truth[fine]
+                ranked = [failures_last(score[fine]) for score in scores]
+                yield name, ranked, truth[fine], None if groups is None else groups[fine]
 
 
 def _of(scores: Sequence[Floats], truth: Floats, counts: Counts) -> Record:

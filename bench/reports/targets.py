@@ -22,8 +22,8 @@ from bench.base import Bools, Floats, Record
 from bench.metrics.bootstrap import interval
 from bench.metrics.influence import Tau, pair_tau, resampled
 from bench.metrics.pareto import pareto_front
-from bench.reports.load import ScoreSet
 from bench.reports.sample import Sample, defined
+from bench.reports.score_sets import ScoreSet
 
 _COSTS = frozenset({"latency", "energy", "seconds", "flops", "params", "bytes", "memory"})
 _STRENGTH = re.compile(r"_eps-[0-9.]+$")

@@ -16,6 +16,8 @@ from bench import cli
 from bench.base import Budget, GraphProxy
 from bench.commands import running
 from bench.proxies import PROXIES
+from bench.reports.correlations import correlate
+from bench.runs.classes import of_function
 from bench.runs.row import Run, ScoreRun, SearchRun
 from bench.runs.tasks import load_task
 from bench.spaces.nasbench201 import NASBENCH201
@@ -79,6 +81,22 @@ def test_search_and_correlate_take_it(live: str, capsys: pytest.CaptureFixture[s
     table = load_task(name).table
     (row,) = records(capsys, "correlate", name, "--proxy", "random", "--resamples", "100")
     assert (row["task"], row["n"], row["truth"]) == (name, len(table.archs), "validation")
+    # Cells of one class share the score, so they are drawn together.
+    groups = of_function(NASBENCH201, table.archs)
+    assert len(set(groups.tolist())) < len(groups)
+    ends = [
+        (again["kendall_low"], again["kendall_high"])
+        for drawn in (groups, None)
+        for again in correlate(
+            name,
+            table.accuracy["validation"],
+            {"random": table.scores["random"]},
+            rng=np.random.default_rng(0),
+            resamples=100,
+            groups=drawn,
+        )
+    ]
+    assert (row["kendall_low"], row["kendall_high"]) == ends[0] != ends[1]
     found = records(
         capsys,
         *("search", name, "--searcher", "rank,proxy=random", "--seeds", "1"),

@@ -45,6 +45,26 @@ def test_the_same_seed_draws_the_same_whole_or_in_parts() -> None:
             resample(rows, resamples, np.random.default_rng(0))
 
 
+def test_groups_are_drawn_whole_as_many_as_there_are() -> None:
+    groups = np.array([7, 3, 7, 7, 5, 3])
+    counts = resample(6, 500, np.random.default_rng(1), groups)
+    assert counts.shape == (500, 6)
+    np.testing.assert_array_equal(counts[:, [0, 0, 1]], counts[:, [2, 3, 5]])
+    assert (counts[:, [0, 1, 4]].sum(axis=1) == 3).all()
+    assert len(np.unique(counts.sum(axis=1))) > 1
+
+
+def test_groups_of_one_are_rows() -> None:
+    plain = resample(40, 9, np.random.default_rng(2))
+    alone = resample(40, 9, np.random.default_rng(2), np.arange(40) + 11)
+    np.testing.assert_array_equal(alone, plain)
+    assert resample(3, 0, np.random.default_rng(0), [0, 0, 1]).shape == (0, 3)
+    with pytest.raises(ValueError, match=r"wanted groups of shape \(4,\), got \(3,\)"):
+        resample(4, 1, np.random.default_rng(0), [0, 0, 1])
+    with pytest.raises(ValueError, match="wanted n >= 1 rows"):
+        resample(0, 1, np.random.default_rng(0), [])
+
+
 def test_interval() -> None:
     values = np.random.default_rng(0).permutation(101.0 * np.ones(101)).cumsum()
     assert interval(values, 0.9) == pytest.approx(tuple(np.quantile(values, [0.05, 0.95])))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from bench.base import Floats, Record
+from bench.base import Floats, Ints, Record
 from bench.metrics.bootstrap import interval
 from bench.metrics.rank import kendall, partial_spearman, pearson, spearman, weighted_kendall
 from bench.metrics.regret import regret_at_k
@@ -137,6 +137,40 @@ def test_the_interval_is_the_percentile_bootstrap_by_hand() -> None:
         taus.append(stats.kendalltau(score[rows], truth[rows]).statistic)
     low, high = np.quantile(taus, [0.025, 0.975])
     assert (found["kendall_low"], found["kendall_high"]) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_rows_that_share_a_score_count_once_in_intervals(
+    made: tuple[Floats, dict[str, Floats]],
+) -> None:
+    """Each row four times over is no more than each row once: to the digit, where groups say so."""
+    truth, scores = made
+    often = {name: np.tile(score, 4) for name, score in scores.items()}
+    groups = np.tile(np.arange(truth.size), 4)
+
+    def of(groups: Ints | None, truth: Floats, scores: Mapping[str, Floats]) -> Record:
+        rng = np.random.default_rng(4)
+        return correlate("t", truth, scores, rng=rng, resamples=60, groups=groups)[0]
+
+    once = of(None, truth, scores)
+    grouped = of(groups, np.tile(truth, 4), often)
+    alone = of(None, np.tile(truth, 4), often)
+    for name in ("kendall", "spearman", "partial_spearman", "kendall_common"):
+        for end in ("", "_low", "_high"):
+            assert grouped[name + end] == pytest.approx(once[name + end], abs=1e-9)
+        width = once[f"{name}_high"] - once[f"{name}_low"]
+        assert alone[f"{name}_high"] - alone[f"{name}_low"] < 0.75 * width
+
+
+def test_groups_follow_rows_whose_truth_is_known() -> None:
+    truth = np.array([np.nan, 1.0, 2.0, 3.0, np.nan])
+    scores = {"a": np.arange(5.0)}
+    found = draw_sample(
+        truth, scores, rng=np.random.default_rng(0), resamples=50, groups=np.array([9, 9, 1, 9, 2])
+    )
+    np.testing.assert_array_equal(found.counts[:, 0], found.counts[:, 2])
+    assert (found.counts[:, 0] != found.counts[:, 1]).any()
+    with pytest.raises(ValueError, match=r"expected groups of shape \(5,\)"):
+        draw_sample(truth, scores, rng=np.random.default_rng(0), groups=np.arange(4))
 
 
 def test_proxies_share_resamples_and_the_same_seed_gives_the_same(

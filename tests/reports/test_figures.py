@@ -21,12 +21,12 @@ from bench.reports.figures.scatter import scatter
 from bench.reports.figures.search import search_curves
 from bench.reports.figures.top import best_curves, overlap_curves
 from bench.reports.figures.trade_offs import front_figures, target_heatmaps
-from bench.reports.load import ScoreSet
 from bench.reports.noise import PAIRS
 from bench.reports.own_table import Repeats, measure_noise
 from bench.reports.proxy_pairs import cluster
 from bench.reports.sample import draw_sample
 from bench.reports.sampling import sample_networks
+from bench.reports.score_sets import ScoreSet
 from bench.reports.searches import Curve
 from bench.reports.style import COLUMN_INCHES, PAGE_INCHES, SMALLEST_POINTS, paper_style
 from bench.reports.targets import score_targets

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from bench.base import Floats
-from bench.reports.load import ScoreSet
 from bench.reports.noise import PAIRS, compare_truths, shared_rows
+from bench.reports.score_sets import ScoreSet
 
 ONE, MEAN = PAIRS[0]
 

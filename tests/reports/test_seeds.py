@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from bench.base import Floats
-from bench.reports.load import ScoreSet
+from bench.reports.score_sets import ScoreSet
 from bench.reports.seeds import compare_seeds, seed_table
 
 

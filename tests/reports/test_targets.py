@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from bench.base import Record
-from bench.reports.load import ScoreSet
 from bench.reports.sample import Sample, draw_sample
+from bench.reports.score_sets import ScoreSet
 from bench.reports.target_table import target_tables
 from bench.reports.targets import fronts, score_targets, shown_targets, smaller_is_better
 

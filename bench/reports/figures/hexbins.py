@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from bench.base import Floats, Record
 from bench.reports.figures._scales import count_left_out, set_score_scale, worth_showing
 from bench.reports.figures.scatter import mark_failures, shown_scores, strongest
-from bench.reports.load import ScoreSet
+from bench.reports.score_sets import ScoreSet
 from bench.reports.style import (
     BLUE,
     COLUMN_INCHES,

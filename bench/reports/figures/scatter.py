@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from bench.base import Floats, Record
 from bench.reports.figures._scales import limit_truth, set_score_scale
-from bench.reports.load import ScoreSet
 from bench.reports.sample import failures_lowest
+from bench.reports.score_sets import ScoreSet
 from bench.reports.style import (
     BLUE,
     COLUMN_INCHES,

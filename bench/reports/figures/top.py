@@ -25,8 +25,8 @@ from bench.reports.figures._panels import (
     set_title,
     task_lines,
 )
-from bench.reports.load import ScoreSet
 from bench.reports.sample import failures_lowest
+from bench.reports.score_sets import ScoreSet
 from bench.reports.style import BLACK, GREY, metric_label, plain_number, series_style
 
 

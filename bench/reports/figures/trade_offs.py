@@ -18,8 +18,8 @@ from bench.reports.figures._panels import add_legend, label_axes, new_panels, pa
 from bench.reports.figures._scales import count_left_out, worth_showing
 from bench.reports.figures.heatmap import heatmaps
 from bench.reports.figures.scatter import strongest
-from bench.reports.load import ScoreSet
 from bench.reports.sample import failures_lowest
+from bench.reports.score_sets import ScoreSet
 from bench.reports.style import (
     BLACK,
     GREY,

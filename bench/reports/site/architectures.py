@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 
 from bench.base import ArchError, Bools, Floats, Ints, Space
-from bench.reports.load import ScoreSet, Search, Study
+from bench.reports.load import Search, Study
+from bench.reports.score_sets import ScoreSet
 from bench.reports.searches import parse_budget
 from bench.reports.site.boards import Board, Column, Entry, commonest, count, key
 from bench.reports.site.cells import draw

@@ -1,0 +1,22 @@
+"""Classes of architectures that compute the same function."""
+
+from __future__ import annotations
+
+import pytest
+from toy import TOY
+
+from bench.base import ArchError
+from bench.runs.classes import borrows, of_function
+
+
+def test_equal_numbers_are_equal_functions_in_the_order_met() -> None:
+    texts = [TOY.text(arch) for arch in ((1, 2, 3), (0, 0, 1), (3, 2, 1), (0, 0, 1), (2, 2, 2))]
+    assert of_function(TOY, texts).tolist() == [0, 1, 0, 1, 2]
+    assert of_function(TOY, []).tolist() == []
+    with pytest.raises(ArchError):
+        of_function(TOY, ["none"])
+
+
+def test_a_task_with_scores_of_another_borrows() -> None:
+    assert borrows("nasbench201/cifar100@nasbench201-suite/cifar10")
+    assert not borrows("nasbench201/cifar100")
