@@ -138,6 +138,8 @@ class Table:
     training_seconds: Floats | None = None
     metric: str = "accuracy_percent"
     maximise: bool = True
+    groups: Ints | None = None
+    """`n` numbers, equal in rows that share their scores; None where each row has its own."""
     canonical: bool = False
     """Whether rows stand for isomorphism classes, so that look-ups go by canonical form."""
     sources: tuple[str, ...] = ()

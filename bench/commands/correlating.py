@@ -8,7 +8,6 @@ import numpy as np
 
 from bench.base import OptionError, Record
 from bench.reports.correlations import correlate
-from bench.runs.classes import borrows, of_function
 from bench.runs.score import scores_of, with_something
 from bench.runs.tasks import Task
 
@@ -45,7 +44,6 @@ def rows(
         raise OptionError(f"the task {task.name} records no proxy; name one by --proxy")
     scored = scores_of(task, wanted, known)
     params = task.table.scores.get("params")
-    archs = [task.table.archs[row] for row in known.tolist()]
     records = correlate(
         task.name,
         values[known],
@@ -53,7 +51,7 @@ def rows(
         params=None if params is None else params[known],
         maximise=task.table.maximise or name in task.table.targets,
         resamples=resamples,
-        groups=of_function(task.space, archs) if borrows(task.name) else None,
+        groups=None if task.table.groups is None else task.table.groups[known],
         rng=np.random.default_rng(seed),
     )
     for record in records:

@@ -6,6 +6,7 @@ hard sample of rows) cancels in their difference.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,10 @@ def paired(
 
     The p-value is 2 min(#(d <= 0) + 1, #(d >= 0) + 1) / (r + 1), at most 1, over the differences d
     that are defined; the + 1 keeps it from being 0 for want of resamples (Davison & Hinkley,
-    Bootstrap Methods and their Application, 1997, section 4.2). It is NaN when none is defined.
+    Bootstrap Methods and their Application, 1997, section 4.2). Where no resample reaches zero,
+    counting can say no more, and many comparisons together need more: there it is that of the
+    normal distribution with the deviation of d (section 5.2), if less. It is NaN when none is
+    defined.
     """
     value = metric(score_a, truth, **options) - metric(score_b, truth, **options)
     drawn = metric(score_a, truth, counts=counts, **options)
@@ -56,14 +60,19 @@ def summarise(difference: float, drawn: Floats, *, level: float = 0.95) -> Compa
     """The comparison of which a difference and its values in `r` resamples are known."""
     defined = drawn[~np.isnan(drawn)]
     low, high = interval(defined, level)
-    return Comparison(difference, low, high, _p_value(defined), len(drawn) - len(defined))
+    p = _p_value(difference, defined)
+    return Comparison(difference, low, high, p, len(drawn) - len(defined))
 
 
-def _p_value(differences: Floats) -> float:
-    if differences.size == 0:
+def _p_value(difference: float, drawn: Floats) -> float:
+    if drawn.size == 0:
         return float("nan")
-    tail = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    return min(1.0, 2 * (tail + 1) / (differences.size + 1))
+    tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    counted = min(1.0, 2 * (tail + 1) / (drawn.size + 1))
+    deviation = float(drawn.std(ddof=1)) if drawn.size > 1 else 0.0
+    if tail or not deviation:
+        return counted
+    return min(counted, math.erfc(abs(difference) / deviation / math.sqrt(2)))
 
 
 def holm(p_values: ArrayLike) -> Floats:

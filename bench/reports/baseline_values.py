@@ -68,6 +68,7 @@ def of_scores(run: ScoreRun, outcome: Outcome, *, resamples: int = RESAMPLES) ->
         scores,
         maximise=row["maximise"],
         resamples=resamples,
+        groups=columns["group"].astype(np.int64) if "group" in columns else None,
         rng=np.random.default_rng(0),
     )
     for record in records:

@@ -169,7 +169,8 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
     kept = [last[key] for key in sorted(last)]
     attachments = Attachments()
     fine = [(folder, row) for folder, row in kept if row["status"] == "ok"]
-    shared = {folder for folder, row in fine if row["kind"] == "live" and row.get("distinct")}
+    # Of all rows, as each machine has one, of which the last counts.
+    shared = {folder for folder, row in rows if row["kind"] == "live" and row.get("distinct")}
     score_sets = [
         score_set(f, row, attachments, shared=f in shared)
         for f, row in fine

@@ -33,6 +33,8 @@ class Sample:
     """What turns `truth` back into the source's units."""
     counts: Counts
     """`r x n`: how often each architecture stands in each resample."""
+    groups: Ints | None = None
+    """`n` numbers, equal in architectures that share their scores; None where each has its own."""
 
     def common(self) -> Bools:
         """Which of `n` rows every proxy scored with a finite number.
@@ -92,6 +94,7 @@ def draw_sample(
         counts=(
             resample(n, resamples, rng, shared) if n else np.zeros((resamples, 0), dtype=np.uint16)
         ),
+        groups=shared,
     )
 
 

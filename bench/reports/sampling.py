@@ -32,8 +32,8 @@ def sample_networks(
 ) -> list[Record]:
     """Measure tau in random subsets, for the proxies of highest tau.
 
-    They are compared on the architectures that all of them are recorded for. Sizes are those of
-    `SIZES` that are at most half of these.
+    They are compared on the architectures that all of them are recorded for, one of each group that
+    shares its scores. Sizes are those of `SIZES` that are at most half of these.
 
     Args:
         task: Its name.
@@ -51,6 +51,9 @@ def sample_networks(
     names = _strongest(data)
     scores = [data.scores[name] for name in names]
     known = np.flatnonzero(~np.isnan(scores).any(axis=0)) if names else np.empty(0, dtype=np.intp)
+    if data.groups is not None:
+        # Those that share another's scores are no networks of their own.
+        known = known[np.sort(np.unique(data.groups[known], return_index=True)[1])]
     sizes = [size for size in SIZES if 2 * size <= len(known)]
     if not sizes:
         return []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.base import BenchError, DataError, Floats, Ints, Record
 from bench.reports.attachments import Attachments, floats
 from bench.runs import members
-from bench.runs.classes import borrows, of_function
+from bench.runs.classes import of_function
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,7 @@ class ScoreSet:
     """What initial weights and minibatches were drawn with, where scores were computed live."""
 
     groups: Ints | None = None
-    """`n` numbers, equal where architectures of one function share their scores; None where each
-    has its own."""
+    """`n` numbers, equal in architectures that share their scores; None where each has its own."""
 
     @property
     def target(self) -> Floats:
@@ -83,14 +84,20 @@ def score_set(folder: Path, row: Record, attachments: Attachments, *, shared: bo
         targets=_prefixed(columns, "target:"),
         repeats=_prefixed(columns, "repeat:"),
         seed=int(row["seed"]),
-        groups=_groups(row, columns["arch"]) if shared or borrows(str(row["task"])) else None,
+        groups=_groups(row, columns, shared=shared),
     )
 
 
-def _groups(row: Record, texts: Sequence[str]) -> Ints:
-    """Which of `n` architectures compute the same function."""
+def _groups(row: Record, columns: Mapping[str, Any], *, shared: bool) -> Ints | None:
+    """Which of `n` architectures share their scores, if some do."""
+    if "group" in columns:
+        groups: Ints = np.asarray(columns["group"], dtype=np.int64)
+        return groups
+    # Before there was that column, a live run of distinct cells still gave all of a class one.
+    if not shared or not str(row["run"]).startswith("live/"):
+        return None
     try:
-        return of_function(members.space(str(row["space"])), texts)
+        return of_function(members.space(str(row["space"])), columns["arch"])
     except BenchError as error:
         raise DataError(f"expected architectures of {row['task']} to be known; {error}") from error
 

@@ -1,4 +1,4 @@
-"""Which architectures compute the same function, and where that makes their scores one."""
+"""Which architectures compute the same function."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.base import Ints, Space
-from bench.runs.tasks import BORROWS
 
 
 def of_function(space: Space, texts: Sequence[str]) -> Ints:
@@ -19,8 +18,3 @@ def of_function(space: Space, texts: Sequence[str]) -> Ints:
     numbers: dict[object, int] = {}
     found = [numbers.setdefault(space.canonical(space.parse(text)), len(numbers)) for text in texts]
     return np.array(found, dtype=np.int64)
-
-
-def borrows(task: str) -> bool:
-    """Whether a task has its scores of another, by which cells of one function may share one."""
-    return BORROWS in task

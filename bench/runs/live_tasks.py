@@ -116,6 +116,7 @@ def outcome(path: Path, run: LiveRun, found: Against, seed: int) -> Outcome:
         {name: live.column(f"seconds:{name}").to_numpy()[found.scored] for name in run.proxies},
         errors=_errors(live, run, found),
         seed=seed,
+        groups=found.scored if found.known < len(found.rows) else None,
         images=run.dataset,
     )
 

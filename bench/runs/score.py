@@ -28,6 +28,7 @@ def run_score(run: ScoreRun) -> Outcome:
         {name: result.values for name, result in scored.items()},
         {name: seconds[rows] for name, seconds in task.table.score_seconds.items()},
         errors={name: dict(result.errors) for name, result in scored.items() if result.errors},
+        groups=None if task.table.groups is None else task.table.groups[rows],
     )
 
 
@@ -40,6 +41,7 @@ def task_outcome(
     *,
     errors: Mapping[str, Mapping[str, int]],
     seed: int = 0,
+    groups: Ints | None = None,
     **more: Any,
 ) -> Outcome:
     """The row of a task's scores, and their Parquet file, as reports read them.
@@ -52,6 +54,7 @@ def task_outcome(
         seconds: `n` by proxy, for any of those.
         errors: How many failed for each reason, by proxy.
         seed: What scores were drawn with.
+        groups: `n` numbers, equal in rows that share their scores, if some do.
         more: Further fields of the row.
     """
     columns: dict[str, pa.Array] = {"arch": pa.array([task.table.archs[i] for i in rows.tolist()])}
@@ -66,6 +69,8 @@ def task_outcome(
         columns[f"score:{name}"] = pa.array(values)
         if name in seconds:
             columns[f"seconds:{name}"] = pa.array(seconds[name])
+    if groups is not None:
+        columns["group"] = pa.array(groups)
     truth, _ = task.truth()
     row: Record = {
         "kind": "score",

@@ -69,7 +69,9 @@ def borrow(name: str, table: Table, lender: Table, space: Space) -> Table:
         scores=known,
         score_seconds=seconds,
         targets={it: values[rows] for it, values in table.targets.items()},
+        repeats={it: values[rows] for it, values in table.repeats.items()},
         training_seconds=None if table.training_seconds is None else table.training_seconds[rows],
+        groups=places if len(np.unique(places)) < len(places) else None,
         sources=tuple(dict.fromkeys([*table.sources, *lender.sources])),
         notes="; ".join(filter(None, [_about(table, lender, len(rows), exact), table.notes])),
     )

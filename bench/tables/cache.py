@@ -21,7 +21,7 @@ from bench.tables import files
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 """Raised whenever a reader gives another table from the same files."""
 
 GROUPS = ("accuracy", "scores", "score_seconds", "targets", "repeats")
@@ -102,6 +102,8 @@ def _to_arrow(table: Table) -> pa.Table:
             columns[f"{group}/{name}"] = values
     if table.training_seconds is not None:
         columns["training_seconds"] = table.training_seconds
+    if table.groups is not None:
+        columns["groups"] = table.groups
     arrow = pa.table(columns)
     return arrow.replace_schema_metadata({METADATA: json.dumps(facts)})
 
@@ -127,13 +129,15 @@ def _load(place: Path) -> Table:
 
 def _from_arrow(arrow: pa.Table, facts: dict[str, Any]) -> Table:
     groups: dict[str, dict[str, Floats]] = {group: {} for group in GROUPS}
-    seconds = None
+    seconds = numbers = None
     for column in arrow.column_names:
         group, _, name = column.partition("/")
         if group in groups:
             groups[group][name] = _floats(arrow, column)
         elif column == "training_seconds":
             seconds = _floats(arrow, column)
+        elif column == "groups":
+            numbers = np.asarray(arrow.column(column).to_numpy(), np.int64)
     return Table(
         archs=arrow.column("arch").to_pylist(),
         accuracy=groups["accuracy"],
@@ -142,6 +146,7 @@ def _from_arrow(arrow: pa.Table, facts: dict[str, Any]) -> Table:
         targets=groups["targets"],
         repeats=groups["repeats"],
         training_seconds=seconds,
+        groups=numbers,
         **facts,
     )
 

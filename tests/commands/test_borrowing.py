@@ -82,8 +82,10 @@ def test_search_and_correlate_take_it(live: str, capsys: pytest.CaptureFixture[s
     (row,) = records(capsys, "correlate", name, "--proxy", "random", "--resamples", "100")
     assert (row["task"], row["n"], row["truth"]) == (name, len(table.archs), "validation")
     # Cells of one class share the score, so they are drawn together.
-    groups = of_function(NASBENCH201, table.archs)
-    assert len(set(groups.tolist())) < len(groups)
+    groups = table.groups
+    assert groups is not None
+    pairs = set(zip(groups.tolist(), of_function(NASBENCH201, table.archs).tolist(), strict=True))
+    assert len(pairs) == len(set(groups.tolist())) < len(groups)
     ends = [
         (again["kendall_low"], again["kendall_high"])
         for drawn in (groups, None)
@@ -105,6 +107,10 @@ def test_search_and_correlate_take_it(live: str, capsys: pytest.CaptureFixture[s
     assert (found[0]["scored"], found[0]["queries"]) == (len(table.archs),) * 2
     assert found[0]["validation"] == table.accuracy["validation"].max()
     assert found[0]["regret"] == 0.0
+
+
+def test_what_is_borrowed_as_written_is_shared_by_none(data: Path) -> None:
+    assert load_task(SUITE).table.groups is None
 
 
 def test_search_by_jacov_of_another_dataset(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

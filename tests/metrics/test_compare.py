@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from bench.metrics.bootstrap import Estimate, resample
-from bench.metrics.compare import Comparison, holm, noise_ceiling, paired
+from bench.metrics.compare import Comparison, holm, noise_ceiling, paired, summarise
 from bench.metrics.rank import kendall, spearman
 from bench.metrics.top import best_of_top_k
 
@@ -29,7 +30,10 @@ def test_a_better_proxy_is_found_better(rows) -> None:
     expected = np.quantile(differences, [0.025, 0.975])
     assert (found.low, found.high) == pytest.approx(tuple(expected))
     assert (differences > 0).all()
-    assert found.p_value == pytest.approx(2 / 301)
+    # No resample reaches zero: the normal tail, far below what 300 of them can count.
+    z = found.difference / differences.std(ddof=1)
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(z))
+    assert found.p_value < 2 / 301
     turned = paired(kendall, bad, good, truth, counts)
     assert turned.p_value == found.p_value
     assert (turned.difference, turned.low, turned.high) == pytest.approx(
@@ -64,6 +68,17 @@ def test_options_reach_the_metric(rows) -> None:
     found = paired(best_of_top_k, good, bad, truth, counts, k=3, ties="order", level=0.5)
     expected = best_of_top_k(good, truth, 3, "order") - best_of_top_k(bad, truth, 3, "order")
     assert found.difference == expected
+
+
+def test_a_p_value_is_counted_where_resamples_reach_zero_and_never_above_the_count() -> None:
+    few = np.array([1.0, 2.0, 3.0, 4.0])
+    assert summarise(2.5, np.append(few, 0.0)).p_value == pytest.approx(4 / 6)
+    # Four resamples, of deviation 1.29: the tail beyond 0.2 would be .88.
+    assert summarise(0.2, few).p_value == pytest.approx(2 / 5)
+    assert summarise(5.0, few).p_value == pytest.approx(2 * stats.norm.sf(5 / few.std(ddof=1)))
+    assert summarise(-5.0, -few).p_value == summarise(5.0, few).p_value
+    assert summarise(1.0, np.ones(9)).p_value == pytest.approx(2 / 10)
+    assert summarise(1.0, np.ones(1)).p_value == 1.0
 
 
 def test_chance_is_rarely_called_a_difference() -> None:

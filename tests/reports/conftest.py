@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.base import Floats, Record
+from bench.base import Floats, Ints, Record
 
 
 @dataclass
@@ -54,12 +54,14 @@ class Results:
         scores: Mapping[str, Floats],
         truth: str = "validation",
         archs: Sequence[str] | None = None,
+        groups: Ints | None = None,
         **fields: Any,
     ) -> None:
         n = len(accuracy[truth])
         names = list(archs) if archs is not None else [f"arch-{i}" for i in range(n)]
         columns = {"arch": pa.array(names)} | dict(accuracy)
         columns |= {f"score:{name}": values for name, values in scores.items()}
+        columns |= {} if groups is None else {"group": groups}
         attached = self.attach(f"scores/score_{task.replace('/', '_')}.parquet", columns)
         facts: Record = {
             "space": "space",

@@ -47,9 +47,11 @@ def test_differences_are_of_tau_on_the_rows_both_have() -> None:
 
 def test_holm_is_over_the_proxies_of_the_task() -> None:
     found = {record["proxy"]: record for record in compare("a/x", sample())}
-    # Both are clear: the smallest p that 200 resamples allow, doubled for being two.
-    assert found["good"]["p"] == pytest.approx(2 / 201)
-    assert found["good"]["p_holm"] == found["bad"]["p_holm"] == pytest.approx(4 / 201)
+    # Both are clear: below what 200 resamples can count. The smaller is doubled for being of two.
+    small, large = sorted((found["good"], found["bad"]), key=lambda record: record["p"])
+    assert 0 < small["p"] < large["p"] < 2 / 201
+    assert small["p_holm"] == pytest.approx(2 * small["p"])
+    assert large["p_holm"] == pytest.approx(max(2 * small["p"], large["p"]))
 
 
 def test_without_the_reference_there_is_nothing_to_compare() -> None:

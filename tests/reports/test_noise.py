@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -79,3 +81,23 @@ def test_a_pair_needs_both_tasks_and_shared_architectures(pair: dict[str, ScoreS
     assert compare_truths({ONE: pair[ONE], MEAN: stranger}, rng=rng) == []
     here, there = shared_rows(pair[ONE], stranger)
     assert here.shape == there.shape == (0,)
+
+
+def test_architectures_that_share_scores_count_once(pair: dict[str, ScoreSet]) -> None:
+    def twice(each: ScoreSet) -> ScoreSet:
+        return replace(
+            each,
+            archs=(*each.archs, *(f"{arch}, again" for arch in each.archs)),
+            accuracy={"validation": np.tile(each.target, 2)},
+            scores={name: np.tile(score, 2) for name, score in each.scores.items()},
+            groups=np.tile(np.arange(len(each.archs)), 2),
+        )
+
+    doubled = {task: twice(each) for task, each in pair.items()}
+    once, again = (
+        compare_truths(sets, rng=np.random.default_rng(0), resamples=90) for sets in (pair, doubled)
+    )
+    for before, after in zip(once, again, strict=True):
+        assert (before["n"], after["n"]) == (40, 80)
+        for name in ("difference", "low", "high"):
+            assert after[name] == pytest.approx(before[name], abs=1e-12)

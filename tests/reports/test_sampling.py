@@ -96,3 +96,18 @@ def test_a_size_that_a_task_is_too_small_for_is_a_dash() -> None:
     table = sampling_table(found)
     assert table.columns[-1] == "200 networks"
     assert [row[-1].text == "—" for row in table.rows] == [True, False]
+
+
+def test_networks_that_share_scores_are_one_network() -> None:
+    rng = np.random.default_rng(3)
+    truth, score = rng.normal(size=(2, 400))
+    plain = draw_sample(truth, {"p": score}, rng=rng, resamples=2)
+    groups = np.tile(np.arange(400), 3)
+    thrice = draw_sample(
+        np.tile(truth, 3), {"p": np.tile(score, 3)}, rng=rng, resamples=2, groups=groups
+    )
+    once, again = (
+        sample_networks("a/x", data, rng=np.random.default_rng(0), subsets=5)
+        for data in (plain, thrice)
+    )
+    assert once == again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,17 +33,35 @@ def test_cells_have_scores_of_their_own(results: Results) -> None:
     assert read(results, "nasbench201/cifar10-valid").groups is None
 
 
+def test_scores_that_are_shared_stand_in_a_column(results: Results) -> None:
+    found = read(results, "nasbench201/cifar10-valid@x", groups=np.array([4, 1, 4]))
+    assert found.groups is not None
+    assert found.groups.tolist() == [4, 1, 4]
+
+
 @pytest.mark.parametrize("distinct", [True, False])
-def test_a_live_run_of_distinct_cells_shares_its_scores(results: Results, distinct: bool) -> None:
+def test_a_live_run_of_distinct_cells_from_before_that_column_shares_too(
+    results: Results, distinct: bool
+) -> None:
     results.append(kind="live", task="nasbench201/cifar10", run="live", distinct=distinct)
-    groups = read(results, "nasbench201/cifar10-valid").groups
+    groups = read(results, "nasbench201/cifar10-valid", run="live/t/seed=0").groups
     assert (None if groups is None else groups.tolist()) == ([0, 0, 1] if distinct else None)
 
 
-def test_scores_that_are_borrowed_are_shared(results: Results) -> None:
-    groups = read(results, "nasbench201/cifar10-valid@results/x/live.parquet").groups
-    assert groups is not None
-    assert groups.tolist() == [0, 0, 1]
+def test_recorded_scores_beside_a_live_run_are_their_own(results: Results) -> None:
+    results.append(kind="live", task="nasbench201/cifar10", run="live", distinct=True)
+    assert read(results, "nasbench201/cifar10-valid").groups is None
+
+
+def test_a_live_run_on_two_machines_shares_on_both(results: Results) -> None:
+    for machine, task in (("m1", "a/x"), ("m2", "b/x")):
+        here = replace(results, machine=machine)
+        here.append(kind="live", task="nasbench201/cifar10", run="live", distinct=True)
+        truth, facts = {"validation": np.arange(3.0)}, {"space": "nasbench201"}
+        here.add_scores(task, truth, {"nwot": np.ones(3)}, archs=CELLS, run=f"live/{task}", **facts)
+    ((first, second),) = (study.score_sets for study in load_studies(results.root))
+    assert first.groups is not None
+    assert second.groups is not None
 
 
 @pytest.mark.parametrize(
@@ -52,5 +71,6 @@ def test_scores_that_are_borrowed_are_shared(results: Results) -> None:
 def test_what_is_no_architecture_here_is_told(
     results: Results, given: dict[str, Any], says: str
 ) -> None:
-    with pytest.raises(DataError, match=f"expected architectures of t@u to be known; .*{says}"):
-        read(results, "t@u", **given)
+    results.append(kind="live", task="nasbench201/cifar10", run="live", distinct=True)
+    with pytest.raises(DataError, match=f"expected architectures of t to be known; .*{says}"):
+        read(results, "t", run="live/t/seed=0", **given)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -94,3 +96,22 @@ def test_the_table_shows_every_record(repeats: list[ScoreSet]) -> None:
     table = seed_table(records)
     assert [row[1].text for row in table.rows] == ["steady", "noisy"]
     assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def test_architectures_that_share_scores_count_once(repeats: list[ScoreSet]) -> None:
+    def twice(each: ScoreSet) -> ScoreSet:
+        return replace(
+            each,
+            archs=tuple(map(str, range(120))),
+            accuracy={"validation": np.tile(each.target, 2)},
+            scores={name: np.tile(score, 2) for name, score in each.scores.items()},
+            groups=np.tile(np.arange(60), 2),
+        )
+
+    once, again = (
+        compare_seeds(sets, rng=np.random.default_rng(1), resamples=80)
+        for sets in (repeats, [twice(each) for each in repeats])
+    )
+    for before, after in zip(once, again, strict=True):
+        assert (before["n"], after["n"]) == (60, 120)
+        assert after["kendall_sd_sampling"] == pytest.approx(before["kendall_sd_sampling"])

@@ -6,7 +6,7 @@ import pytest
 from toy import TOY
 
 from bench.base import ArchError
-from bench.runs.classes import borrows, of_function
+from bench.runs.classes import of_function
 
 
 def test_equal_numbers_are_equal_functions_in_the_order_met() -> None:
@@ -15,8 +15,3 @@ def test_equal_numbers_are_equal_functions_in_the_order_met() -> None:
     assert of_function(TOY, []).tolist() == []
     with pytest.raises(ArchError):
         of_function(TOY, ["none"])
-
-
-def test_a_task_with_scores_of_another_borrows() -> None:
-    assert borrows("nasbench201/cifar100@nasbench201-suite/cifar10")
-    assert not borrows("nasbench201/cifar100")

@@ -25,6 +25,7 @@ MADE = Table(
     score_seconds={"a/b": np.array([1.0, 2.0])},
     targets={"fgsm@Linf_eps-1.0": np.array([1.0, np.nan])},
     training_seconds=np.array([3.0, 4.0]),
+    groups=np.array([5, 5]),
     metric="loss",
     maximise=False,
     canonical=True,
