@@ -131,7 +131,8 @@ def _of_correlations(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, 
     for number, figure in enumerate(heatmaps(numbers.correlations), start=1):
         caption = (
             "Kendall's τ of proxies (rows) with accuracy on tasks (columns), with 95 % bootstrap "
-            "intervals over architectures. Failed scores rank last, and are counted."
+            "intervals over architectures, those that share their scores drawn together. Failed "
+            "scores rank last, and are counted."
         )
         yield Picture(f"heatmap-{number}", _CORRELATIONS, caption), figure
     caption = (
