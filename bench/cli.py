@@ -239,12 +239,15 @@ def run(name: str, workers: int, resume: bool, results: Path) -> None:
 
 
 @cli.command()
+@click.argument("studies", metavar="[STUDY]...", nargs=-1)
 @results_folder
 @click.option("--reports", type=click.Path(path_type=Path), default="reports", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; one a core by default.")
 @as_json
-def report(results: Path, reports: Path, workers: int | None, json: bool) -> None:
-    """Write the tables and figures of all results, and print the gist of them."""
+def report(
+    studies: tuple[str, ...], results: Path, reports: Path, workers: int | None, json: bool
+) -> None:
+    """Write the tables and figures of studies, all if none is named, and print the gist of them."""
     from bench.commands import reporting
 
     try:
@@ -255,7 +258,7 @@ def report(results: Path, reports: Path, workers: int | None, json: bool) -> Non
         ) from error
     workers = workers or os.cpu_count() or 1
     with Printer(json, "tasks") as printer:
-        written = write_reports(results, reports, workers=workers)
+        written = write_reports(results, reports, studies, workers=workers)
         for row in reporting.summary(written):
             printer.add(row)
     pages = [path for path in written if path.name == "README.md"]

@@ -19,6 +19,7 @@ from bench.base import DataError, Record
 from bench.reports.attachments import Attachments, Trace
 from bench.reports.predicted import Predictions, grouped
 from bench.reports.score_sets import ScoreSet, score_set
+from bench.runs.members import did_you_mean
 from bench.runs.store import PROVENANCE, ROWS
 
 _SHARED_FIELDS = (
@@ -90,14 +91,21 @@ class Study:
     """By machine, what provenance.json says."""
 
 
-def load_studies(results: Path) -> Iterator[Study]:
-    """Read every study under `results`, each commit of it apart, in alphabetical order.
+def load_studies(results: Path, names: Sequence[str] = ()) -> Iterator[Study]:
+    """Read the studies of those names under `results`, or all, each commit of them apart.
+
+    In alphabetical order.
 
     Raises:
+        UnknownNameError: There is no study of a name.
         DataError: There is nothing to report, or a file is missing, damaged or foreign.
     """
     found = 0
-    for name in _study_names(results):
+    known = _study_names(results)
+    for name in names:
+        if known and name not in known:
+            raise did_you_mean("study", name, known)
+    for name in [name for name in known if not names or name in names]:
         rows = _read_folders(results / name)
         for commit in sorted({row["commit"] for _, row in rows}):
             found += 1

@@ -45,16 +45,18 @@ SEED = 0
 def write_reports(
     results: Path,
     reports: Path,
+    names: Sequence[str] = (),
     *,
     resamples: int = 1000,
     workers: int = 1,
     command: str = "ipl-bench report",
 ) -> list[Path]:
-    """Write the report of every study under `results`.
+    """Write the reports of studies under `results`.
 
     Args:
         results: The folder that runs wrote to.
         reports: The folder to write to; what an earlier report wrote there is replaced.
+        names: Of the studies; none for all.
         resamples: How many bootstrap resamples stand behind every interval.
         workers: How many processes compute; the files are the same for any number.
         command: What the page says made it.
@@ -63,11 +65,12 @@ def write_reports(
         The files written.
 
     Raises:
+        UnknownNameError: There is no study of a name.
         DataError: There is nothing to report, results are missing, damaged or foreign, or a file
             cannot be written.
     """
     written = []
-    for name, group in groupby(list(load_studies(results)), key=lambda study: study.name):
+    for name, group in groupby(list(load_studies(results, names)), key=lambda study: study.name):
         # By one thread each: how many there are would show in a sum's last digits.
         with threadpool_limits(1, "blas"):
             files = dict(_study_files(results, list(group), resamples, workers, command))

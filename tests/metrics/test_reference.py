@@ -124,7 +124,7 @@ def test_jacov_beats_params_beyond_chance(cifar) -> None:
     counts = resample(len(truth), 100, np.random.default_rng(0))
     found = paired(kendall, scores["jacov"], scores["params"], truth, counts)
     assert found.low > 0.05
-    assert found.p_value == pytest.approx(2 / 101)
+    assert 0 < found.p_value < 2 / 101
 
 
 def test_noise_ceilings(data: Path) -> None:

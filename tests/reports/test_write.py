@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from bench.base import DataError
+from bench.base import DataError, UnknownNameError
 from bench.reports import style, write
 from bench.reports._written import replace_files
 from bench.reports.load import load_studies
@@ -273,3 +273,18 @@ def test_damaged_results_write_nothing(study: Results, reports: Path) -> None:
 def test_no_results_is_one_sentence(tmp_path: Path, reports: Path) -> None:
     with pytest.raises(DataError, match="expected a study with rows"):
         write_reports(tmp_path, reports)
+
+
+def test_studies_are_reported_by_name_with_the_bytes_they_have_among_all(
+    study: Results, reports: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(study.root / "made-up", study.root / "other")
+    rows = study.root / "other" / study.folder.name / "rows.jsonl"
+    rows.write_text(rows.read_text().replace('"study": "made-up"', '"study": "other"'))
+    write_reports(study.root, reports, resamples=5)
+    assert {path.name for path in reports.iterdir()} == {"made-up", "other"}
+    write_reports(study.root, tmp_path / "one", ["other"], resamples=5)
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {"other"}
+    assert contents(tmp_path / "one" / "other") == contents(reports / "other")
+    with pytest.raises(UnknownNameError, match=r"there is no study 'othr' \(did you mean other\?"):
+        write_reports(study.root, reports, ["other", "othr"], resamples=5)
