@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from bench.base import Arch, DataError, Floats, Paths
-from ipl.ascent import ascend
 from ipl.maximise import Landscape, Objective
 
 PATHS = 6
@@ -54,10 +53,7 @@ def climbed(
         DataError: There is no pool, and a latent stands for no architecture.
     """
     starts = where.draw(rng, PATHS)
-    autoencoder = where.latents.autoencoder
-    path = ascend(
-        where.latents.of(starts), objective, autoencoder.mean, autoencoder.std, where.ascent
-    ).transpose(0, 1)
+    path = where.climb(starts, objective).transpose(0, 1)
     met = [
         [start, *_members(where.latents.candidates.each(places[1:]))]
         for start, places in zip(starts, path, strict=True)

@@ -42,6 +42,13 @@ class Landscape:
         """How many latents the learner is shown at most in one search: climbed, met, polished."""
         return self.restarts * (self.ascent.steps + self.ascent.kept) + self.polish
 
+    def climb(self, starts: Sequence[Arch], objective: Objective) -> Tensor:
+        """The `s x r x d` latents on the way up from `r` architectures, theirs first."""
+        autoencoder = self.latents.autoencoder
+        return ascend(
+            self.latents.of(starts), objective, autoencoder.mean, autoencoder.std, self.ascent
+        )
+
     def draw(self, rng: np.random.Generator, count: int) -> list[Arch]:
         """Draw `count` different architectures, or all where there are fewer."""
         pool, space = self.problem.pool, self.problem.space
@@ -96,8 +103,7 @@ def _ascent(
 ) -> list[Arch]:
     first = list(dict.fromkeys(starts))[: where.restarts]
     first += where.draw(rng, where.restarts - len(first))
-    map_ = where.latents.autoencoder
-    path = ascend(where.latents.of(first), objective, map_.mean, map_.std, where.ascent)
+    path = where.climb(first, objective)
     return _polished(where, objective, where.latents.candidates.of(path.flatten(0, 1)))
 
 

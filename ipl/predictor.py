@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from bench.base import Arch, DataError, Floats, Prediction, Problem
+from bench.base import Arch, DataError, Prediction, Problem
 from ipl.ascent import Ascent
 from ipl.autoencoder import Autoencoder
 from ipl.latents import Latents, shared
 from ipl.maps import Map, climbed
-from ipl.maximise import Landscape, Objective
+from ipl.maximise import Landscape
 from ipl.options import Options
 from ipl.proxies import Knowledge, Study
 from ipl.quality import quality
@@ -87,23 +87,15 @@ def predict(
     columns |= {f"unified:{mode}": unify(scores, vector) for mode, vector in modes.items()}
     if knowledge is None:
         return Prediction(columns, facts)
-    drawn = Map(knowledge.latents.of(pool))
+    at = knowledge.latents.of(pool)
+    drawn = Map(at)
     paths = None
     if chosen.weights in modes:
         where = Landscape(problem, knowledge.latents, ascent, chosen.restarts, chosen.polish)
-        unified = _unified(knowledge, modes[chosen.weights])
+        vector = torch.from_numpy(modes[chosen.weights]).float().to(at)
+        unified = partial(knowledge.unified, weights=vector)
         paths = climbed(where, f"unified:{chosen.weights}", unified, drawn, rng)
-    return Prediction(columns, facts, drawn.places(knowledge.latents.of(pool)), paths)
-
-
-def _unified(knowledge: Knowledge, vector: Floats) -> Objective:
-    """The unified score of latents by `p` weights, differentiable."""
-
-    def of(latents: Tensor) -> Tensor:
-        predicted = knowledge.predicted(latents)
-        return predicted @ torch.from_numpy(vector).to(predicted)
-
-    return of
+    return Prediction(columns, facts, drawn.places(at), paths)
 
 
 def _facts(

@@ -37,6 +37,10 @@ class Knowledge:
         """The `a x p` transformed scores that `a x d` latents will have; differentiable."""
         return self.learner(self.latents.inputs(latents))
 
+    def unified(self, latents: Tensor, weights: Tensor) -> Tensor:
+        """The `a` unified scores by `p` weights that `a x d` latents will have; differentiable."""
+        return self.predicted(latents) @ weights
+
 
 @dataclass(frozen=True, eq=False)
 class Study:

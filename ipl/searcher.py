@@ -203,7 +203,7 @@ class Unified:
 
     def __call__(self, latents: Tensor) -> Tensor:
         """The `a` unified scores predicted for `a x d` latents; differentiable."""
-        return self.knowledge.predicted(latents) @ self.weights
+        return self.knowledge.unified(latents, self.weights)
 
     def ranking(self, rng: np.random.Generator) -> list[Arch]:
         """Architectures by their unified score, best first: the measured, where there is one.

@@ -102,14 +102,19 @@ def _fault(found: object, pool: Sequence[Arch]) -> str | None:
                 f"expected {n} values of {name}, one for each architecture of the pool, got "
                 f"shape {values.shape}"
             )
-        wrong = int((~np.isfinite(values)).sum())
-        if wrong:
-            return f"expected finite values of {name}, got {wrong} of {n} that are not"
+        fault = _fault_of_numbers(values, f"values of {name}")
+        if fault is not None:
+            return fault
     for name, value in found.facts.items():
         if not np.isfinite(float(value)):
             return f"expected a finite number as the fact {name}, got {value}"
     fault = None if found.map is None else _fault_of_map(found.map, n)
     return fault if fault or found.paths is None else _fault_of_paths(found, found.paths, pool)
+
+
+def _fault_of_numbers(values: Floats, what: str) -> str | None:
+    wrong = int((~np.isfinite(values)).sum())
+    return f"expected finite {what}, got {wrong} of {values.size} that are not" if wrong else None
 
 
 def _fault_of_map(given: Floats, n: int) -> str | None:
@@ -131,9 +136,9 @@ def _fault_of_paths(found: Prediction, paths: Paths, pool: Sequence[Arch]) -> st
             f"expected paths of equally many places and architectures, got shape {places.shape} "
             f"with {len(paths.met)} of {', '.join(map(str, lengths)) or 'no'} architectures"
         )
-    wrong = int((~np.isfinite(places)).sum())
-    if wrong:
-        return f"expected finite places of paths, got {wrong} of {places.size} that are not"
+    fault = _fault_of_numbers(places, "places of paths")
+    if fault is not None:
+        return fault
     known = set(pool)
     strange = sum(arch not in known for path in paths.met for arch in path)
     return f"expected paths through the pool, got {strange} places outside" if strange else None

@@ -24,6 +24,8 @@ _NAME_INCHES = 1.9
 _FROM = 0.08
 """How dark the worst architecture is, of 1: seen, but behind everything."""
 _TO = 0.55
+_COLOURS = tuple(series_style(index)["color"] for index in range(6))
+"""Of paths: those before black, which is the median's."""
 
 
 def ascents(shown: Mapped, paths: Paths, climbed: Floats) -> Figure:
@@ -38,7 +40,7 @@ def ascents(shown: Mapped, paths: Paths, climbed: Floats) -> Figure:
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
     _cloud(left, shown.places, shares(shown.accuracy))
     for number, places in enumerate(paths.places):
-        _path(left, places, _colour(number))
+        _path(left, places, _COLOURS[number % len(_COLOURS)])
     left.set_title("map", loc="left")
     left.set_xticks([])
     left.set_yticks([])
@@ -66,18 +68,10 @@ def _path(axes: Axes, places: Floats, colour: str) -> None:
     axes.plot(x[-1:], y[-1:], "o", color=colour, markersize=4)
 
 
-def _colour(number: int) -> str:
-    """A path's, black left out: the median's."""
-    colours = [series_style(index)["color"] for index in range(7)]
-    colours.remove(BLACK)
-    found: str = colours[number % len(colours)]
-    return found
-
-
 def _heights(axes: Axes, share: Floats) -> None:
     """The shares of `w` paths, place by place, and their median."""
     for number, each in enumerate(share):
-        axes.plot(each, color=_colour(number), linewidth=0.7)
+        axes.plot(each, color=_COLOURS[number % len(_COLOURS)], linewidth=0.7)
     known = ~np.isnan(share).all(axis=0)
     axes.plot(np.flatnonzero(known), np.nanmedian(share[:, known], axis=0), color=BLACK, lw=2)
     axes.set_ylim(-0.03, 1.03)

@@ -238,7 +238,8 @@ def summary(numbers: Numbers, metrics: Mapping[str, str]) -> Board | None:
         numbers: Its numbers.
         metrics: By task, what it measures.
     """
-    correlations, searches = _best_proxies(numbers), _best_searchers(numbers)
+    correlations = _best(numbers.correlations, "kendall", 1)
+    searches = _best(numbers.searches, "regret", -1)
     ceilings = {str(record["task"]): record["kendall"] for record in numbers.ceilings}
     rows = []
     for task in dict.fromkeys([*correlations, *searches]):
@@ -283,19 +284,11 @@ def summary(numbers: Numbers, metrics: Mapping[str, str]) -> Board | None:
     )
 
 
-def _best_proxies(numbers: Numbers) -> dict[str, Record]:
+def _best(records: Sequence[Record], field: str, sign: int) -> dict[str, Record]:
+    """By task, the first record of the highest value of a field, or the lowest if sign is -1."""
     best: dict[str, Record] = {}
-    for record in numbers.correlations:
+    for record in records:
         old = best.get(record["task"])
-        if record["kendall"] is not None and (old is None or record["kendall"] > old["kendall"]):
-            best[record["task"]] = record
-    return best
-
-
-def _best_searchers(numbers: Numbers) -> dict[str, Record]:
-    best: dict[str, Record] = {}
-    for record in numbers.searches:
-        old = best.get(record["task"])
-        if record["regret"] is not None and (old is None or record["regret"] < old["regret"]):
+        if record[field] is not None and (old is None or sign * (record[field] - old[field]) > 0):
             best[record["task"]] = record
     return best
