@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -20,7 +20,8 @@ from bench.base import OptionError
 from bench.kernels.pattern_gram import pattern_gram
 from bench.proxies.passes.jets import Jets
 from bench.proxies.passes.network import Batch, Network, in_layout
-from bench.proxies.passes.recorder import FastPools, Recorder, plain
+from bench.proxies.passes.recorder import Recorder, plain
+from bench.proxies.passes.structure import OWN
 
 
 class Stack(Protocol):
@@ -58,6 +59,7 @@ class Wide(Network):
         self.single = batch
         self.targets = batch.labels.repeat_interleave(stack.size)
         """`n*a`, as logits come."""
+        self.structure = OWN
         self._span = int(batch.labels.min()), int(batch.labels.max())
 
     def split(self, logits: Tensor) -> Tensor:
@@ -78,6 +80,7 @@ class Shared(Network):
 
     def __init__(self, net: Wide) -> None:
         super().__init__(net.module, [net.single], net.seed)
+        self.structure = OWN
         self._net = net
 
     @cached_property
@@ -95,7 +98,7 @@ class Shared(Network):
         parameters: Mapping[str, Tensor],
         *,
         buffers: Mapping[str, Tensor] | None = None,
-        mode: FastPools | None = None,
+        mode: AbstractContextManager[Any] | None = None,
     ) -> Tensor:
         """Run all networks on these images and parameters; `n x (a*k)`."""
         repeated = {}

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from bench.proxies._stack import Agreements, LaneJets, PartRecorder, Shared, Stack, Wide, followed
@@ -169,13 +169,7 @@ def linearised(net: Wide, *, norms: bool = False) -> Step:
 def perturbed(net: Wide) -> Step:
     """Run forward twice on Gaussian weights: the single network's pass on a stack that shares."""
     found = single_perturbed.run(Shared(net))
-    names = [
-        f"{name}.running_var"
-        for name, module in net.module.named_modules()
-        if isinstance(module, nn.BatchNorm2d) and module.running_var is not None
-    ]
-    variances = dict(zip(names, found.variances, strict=True))
-    return Step({"features": found.features, "moved": found.moved, "variances": variances})
+    return Step({"features": found.features, "moved": found.moved, "variances": found.variances})
 
 
 RUNS: Mapping[str, Callable[..., Step]] = {

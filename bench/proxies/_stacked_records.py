@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -38,6 +39,7 @@ class StackedForward:
     """`n x n`, float64."""
     patterns: int
     operations: int
+    rectifier_error: Exception | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,8 @@ def weights(lanes: Lanes, host: Host) -> list[Weights]:
     counts = lanes.total({name: torch.Size(shape).numel() for name, shape in lanes.shapes.items()})
     layers = lanes.split_weights(host["weights"])
     return [
-        Weights(tuple(mine.values()), count) for mine, count in zip(layers, counts, strict=True)
+        Weights(count, partial(tuple, mine.values()))
+        for mine, count in zip(layers, counts, strict=True)
     ]
 
 
@@ -166,9 +169,7 @@ def perturbed(lanes: Lanes, host: Host) -> list[Perturbed]:
     """The features and variances of each."""
     variances = lanes.split(host["variances"])
     features, moved = (host[name].chunk(lanes.size, 1) for name in ("features", "moved"))
-    return [
-        Perturbed(features[i], moved[i], tuple(variances[i].values())) for i in range(lanes.size)
-    ]
+    return [Perturbed(features[i], moved[i], variances[i]) for i in range(lanes.size)]
 
 
 RECORDS: Mapping[str, Callable[[Lanes, Host], list[Any]]] = {

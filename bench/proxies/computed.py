@@ -78,3 +78,7 @@ class PopulationRanking:
 
 class UndefinedError(ArithmeticError):
     """A score that its definition does not give for this network; the text is the reason."""
+
+
+class UnrecognisedError(Exception):
+    """A network holds what is not known well enough for a score; the text says what it is."""

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.proxies.computed import Computed
+from bench.proxies.computed import Computed, UnrecognisedError
 
 if TYPE_CHECKING:
     from bench.proxies.passes.loss_gradients import LossGradients
 
 
 def score(gradients: LossGradients) -> float:
-    """Sum the saliency of all output channels, each as often as it has weights."""
+    """Sum the saliency of all output channels, each as often as it has weights.
+
+    Raises UnrecognisedError where a layer's outputs are not known image by image.
+    """
+    if gradients.saliency_fault:
+        raise UnrecognisedError(gradients.saliency_fault)
     total = 0.0
     for layer in gradients.layers:
         channels = 0.5 * (layer.saliency**2).mean(0)

@@ -1,6 +1,6 @@
 """The live scorer: any network, the proxies asked for, each pass they read run once.
 
-The network is left as it was found, and so is the global random state.
+The network is left as it was found, and so are the global random states.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from bench.base import OptionError
-from bench.proxies.computed import Computed, UndefinedError
+from bench.proxies.computed import Computed, UndefinedError, UnrecognisedError
 from bench.proxies.passes import PASSES
-from bench.proxies.passes.network import Batch, Network, device_of
+from bench.proxies.passes.network import Batch, Network, device_of, reseed, seeded
+from bench.proxies.passes.written_out import written_out
 
 __all__ = ["Batch", "Result", "score"]
 
@@ -33,7 +34,8 @@ class Result:
     seconds: float
     """What it would have taken alone: the passes it reads, and itself."""
     error: str | None
-    """`undefined: ...`, `non-finite`, or the class of an error; None where there is a value."""
+    """`undefined: ...`, `unrecognised: ...`, `non-finite`, or the class of an error; None where
+    there is a value."""
 
 
 @dataclass
@@ -68,7 +70,9 @@ def score(
     Raises:
         OptionError: Where there is no minibatch, or one of a wrong shape.
     """
+    module = _plain(module)
     device, dtype = device_of(module)
+    stored = tuple(module.parameters())
     given = [batches] if isinstance(batches, Batch) else list(batches)
     check_batches(given)
     # Whatever the caller's mode is: tensors made in inference mode are of no use to gradients.
@@ -76,7 +80,8 @@ def score(
         torch.inference_mode(False),
         torch.enable_grad(),
         training_mode(module),
-        _random_state(device),
+        seeded(seed, device),
+        written_out(module),
     ):
         moved = [
             Batch(
@@ -85,7 +90,7 @@ def score(
             )
             for batch in given
         ]
-        runner = _Runner(Network(module, moved, seed), proxies, watch)
+        runner = _Runner(Network(module, moved, seed, stored=stored), proxies, watch)
         return {proxy.name: runner.score(proxy) for proxy in proxies}
 
 
@@ -115,7 +120,7 @@ class _Runner:
                 self._ran[name] = _Ran(None, 0.0, failed)
             else:
                 # Dropout draws alike whatever ran before.
-                torch.manual_seed(self._network.seed)
+                reseed(self._network.seed)
                 start = perf_counter()
                 with self._watch(name):
                     record, error = attempt(
@@ -161,6 +166,8 @@ def attempt(run: Any) -> tuple[Any, str | None]:
         return run(), None
     except UndefinedError as error:
         return None, f"undefined: {error}"
+    except UnrecognisedError as error:
+        return None, f"unrecognised: {error}"
     except (Exception, SystemExit) as error:  # noqa: BLE001
         return None, reason(error)
 
@@ -203,8 +210,7 @@ def training_mode(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-@contextmanager
-def _random_state(device: torch.device) -> Iterator[None]:
-    """Put torch's global random state back afterwards, which dropout may draw from."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        yield
+def _plain(module: nn.Module) -> nn.Module:
+    """The module that `torch.compile` wrapped, or the module itself."""
+    inner = getattr(module, "_orig_mod", None)
+    return inner if isinstance(inner, nn.Module) else module

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def score(forward: Forward) -> float:
-    """Give log |det K| of the agreements. Raises UndefinedError where K is singular."""
+    """Give log |det K| of the agreements.
+
+    Raises UndefinedError without ReLUs, and where K is singular.
+    """
+    if forward.rectifier_error is not None:
+        raise forward.rectifier_error
     sign, logarithm = np.linalg.slogdet(forward.agreements.cpu().numpy())
     if sign == 0:
         raise UndefinedError("two images switch all ReLUs alike")

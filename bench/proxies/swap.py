@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.proxies.computed import Computed
+from bench.proxies.computed import Computed, UndefinedError
 
 if TYPE_CHECKING:
     from bench.proxies.passes.activation_patterns import ActivationPatterns
 
+IMAGES = 16
+"""Without as many, there is no score."""
 DEVIATIONS = (
     "the network's own weights once, not the mean over 32 draws from N(0, 1)",
     "the first 16 images of the minibatch, as many as the reference's correlation.py takes",
@@ -16,7 +18,16 @@ DEVIATIONS = (
 
 
 def patterns(activation_patterns: ActivationPatterns) -> float:
-    """Count the different patterns of neurons over images."""
+    """Count the different patterns of neurons over images.
+
+    Raises UndefinedError with fewer images than the definition has: over few, all patterns occur
+    in nearly every network.
+    """
+    found, images = activation_patterns.distinct, activation_patterns.images
+    if images < IMAGES:
+        raise UndefinedError(f"expected {IMAGES} images to tell neurons apart, got {images}")
+    if found == 1 << images:
+        raise UndefinedError(f"all {found} patterns of {images} images occur")
     return float(activation_patterns.distinct)
 
 

@@ -15,7 +15,7 @@ def score(perturbed: Perturbed) -> float:
     moved = (perturbed.features - perturbed.moved).abs().flatten(1).sum(1).mean()
     if moved == 0:
         raise UndefinedError("features do not move with the images")
-    norms = sum(variance.mean().sqrt().log() for variance in perturbed.variances)
+    norms = sum(variance.mean().sqrt().log() for variance in perturbed.variances.values())
     return float(moved.log() + norms)
 
 
@@ -28,6 +28,10 @@ zen = Computed(
     follows="NASLib, branch zerocost @8c45f19",
     definition="log of the mean move of the features, plus the logs of the norms' deviations",
     deviations=(
+        (
+            "a norm's recorded variance is what default settings would record, whatever the "
+            "module's own momentum and record"
+        ),
         "Gaussian weights and images are drawn by seed and name, the same for all architectures",
     ),
 )

@@ -66,13 +66,18 @@ def flops(module: nn.Module, images: Tensor, labels: Tensor, seed: int) -> float
     return total / 1e6
 
 
-def _each(layer: nn.Module, source: Tensor, output: Tensor) -> int:
+def _each(  # noqa: PLR0911
+    layer: nn.Module, source: Tensor, output: Tensor
+) -> float:
     """What one entry of a module's output costs; a container's costs nothing."""
     match layer:
         case nn.Conv1d() | nn.Conv2d() | nn.Conv3d() | nn.Linear():
             return layer.weight[0].numel()
         case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.BatchNorm3d():
             return 2 if layer.affine else 1
+        case nn.ConvTranspose2d():
+            # Every entry of the input goes into a window of the output.
+            return source.numel() * layer.weight[0].numel() / output.numel()
         case nn.AvgPool2d() | nn.MaxPool2d():
             side = layer.kernel_size
             return side**2 if isinstance(side, int) else math.prod(side)
@@ -212,6 +217,14 @@ def nwot(module: nn.Module, images: Tensor, labels: Tensor, seed: int) -> float:
     return np.linalg.slogdet(kernel)[1]
 
 
+def _record_by_default(layer: nn.Module, dtype: torch.dtype) -> None:
+    """A norm records by default settings, whatever its own are: they change no function."""
+    layer.track_running_stats, layer.momentum = True, 0.1
+    layer.running_mean = torch.zeros(layer.num_features, dtype=dtype)
+    layer.running_var = torch.ones(layer.num_features, dtype=dtype)
+    layer.num_batches_tracked = torch.tensor(0)
+
+
 def zen(module: nn.Module, images: Tensor, labels: Tensor, seed: int) -> float:
     """The features are what the last global average pooling, a module, takes in."""
     for name, layer in module.named_modules():
@@ -223,7 +236,7 @@ def zen(module: nn.Module, images: Tensor, labels: Tensor, seed: int) -> float:
             if layer.bias is not None:
                 layer.bias.data.zero_()
         elif isinstance(layer, NORMS):
-            layer.reset_running_stats()
+            _record_by_default(layer, images.dtype)
             if layer.affine:
                 layer.weight.data.fill_(1)
                 layer.bias.data.zero_()

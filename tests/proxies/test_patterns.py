@@ -52,7 +52,7 @@ def test_swap_counts_the_patterns_of_neurons() -> None:
 
 
 def test_swap_reg_shrinks_with_the_distance_to_a_size() -> None:
-    module, given = network(), batch()
+    module, given = network(), batch(20)
     thousands = sum(parameter.numel() for parameter in module.parameters()) / 1000
     results = score(module, given, [swap, swap_reg, swap_reg_at(0.5, 0.3, name="near")])
     plain = results["swap"].value
@@ -100,13 +100,21 @@ def test_crops_are_larger_for_networks_too_deep() -> None:
 
 def test_dead_networks_show_one_pattern() -> None:
     dead = made(lambda: Net(before=torch.zeros_like))
-    results = score(dead, batch(), [swap, linear_regions, naswot])
+    results = score(dead, batch(16), [swap, linear_regions, naswot])
     assert results["linear_regions"].value == 1
     assert results["swap"].value in {1, 2}  # a neuron is on for all images, or for none
     assert results["naswot"].error == "undefined: two images switch all ReLUs alike"
     silent = made(lambda: Net(Function(lambda x: x)))
     silent.relu = nn.Identity()
-    assert score(silent, batch(), [swap])["swap"].value == 0
+    for result in score(silent, batch(16), [swap, linear_regions, naswot]).values():
+        assert result.error == "undefined: the network has no ReLU"
+
+
+def test_swap_needs_as_many_images_as_its_definition() -> None:
+    """Over few images every pattern occurs in nearly every network: 2^n says nothing of one."""
+    found = score(network(), batch(15), [swap, swap_reg])
+    told = "undefined: expected 16 images to tell neurons apart, got 15"
+    assert {result.error for result in found.values()} == {told}
 
 
 def test_naswot_is_the_log_determinant_of_agreements() -> None:

@@ -45,7 +45,7 @@ def _itself(network: Network) -> Network:
 PASSES: Mapping[str, Pass] = {
     "network": Pass(_itself),
     "weights": Pass(weights.run),
-    "operations": Pass(operations.run, within="forward"),
+    "operations": Pass(operations.run),
     "forward": Pass(forward.run),
     "loss_gradients": Pass(loss_gradients.run, ("forward",)),
     "input_jacobian": Pass(input_jacobian.run, ("forward",)),

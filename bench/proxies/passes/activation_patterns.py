@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.kernels.sign_codes import sign_codes
+from bench.proxies.computed import UndefinedError
 from bench.proxies.passes.network import Network, in_layout
 from bench.proxies.passes.recorder import Recorder, rectified
 
@@ -25,6 +26,8 @@ class ActivationPatterns:
 
     distinct: int
     """How many different patterns occur."""
+    images: int
+    """How many images there are, `n`; no more than 2^n patterns can occur."""
 
 
 class _Seen:
@@ -32,12 +35,15 @@ class _Seen:
 
     def __init__(self, n: int, device: torch.device) -> None:
         self.table = torch.zeros(1 << n, dtype=torch.bool, device=device)
+        self.any = False
+        """Whether there was a ReLU over images."""
         self._last: tuple[Tensor, int] | None = None
 
     def add(self, source: Tensor) -> None:
         """Mark those of the input of a ReLU over images; one that came just now is known."""
         if source.dim() != 4 or self._known(source):
             return
+        self.any = True
         self._last = source, source._version
         self.table[sign_codes(rectified(source))] = True
 
@@ -50,7 +56,11 @@ def run(network: Network) -> ActivationPatterns:
     """Run a few images forward once."""
     images = network.batch.images[:IMAGES]
     seen = _Seen(len(images), images.device)
-    recorder = Recorder({}, on_rectifier=seen.add)
+    structure = network.structure
+    structure.check_rectifiers()
+    recorder = Recorder({}, on_rectifier=seen.add, rows=structure.rectifier_rows)
     with torch.no_grad():
         network.call(in_layout(images), network.parameters, mode=recorder)
-    return ActivationPatterns(int(seen.table.sum()))
+    if not seen.any:
+        raise UndefinedError("the network has no ReLU over images")
+    return ActivationPatterns(int(seen.table.sum()), len(images))

@@ -53,7 +53,8 @@ def _halves(batch: Batch) -> list[Batch]:
 def _gradients(network: Network, batch: Batch) -> list[Tensor]:
     leaves = network.leaves()
     weights = [leaves[name] for name in network.layers]
-    with torch.enable_grad():
-        logits = network.call(in_layout(batch.images), leaves)
+    buffers = network.buffers()
+    with torch.enable_grad(), network.holding({**leaves, **buffers}):
+        logits = network.call(in_layout(batch.images), leaves, buffers=buffers)
         loss = cross_entropy(logits, batch.labels)
         return list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))

@@ -40,6 +40,7 @@ class BlockFeatures:
 
 def run(network: Network) -> BlockFeatures:
     """Run forward once and backward through each block. Raises OptionError without blocks."""
+    network.structure.check_channels()
     outputs = _outputs(network)
     if len(outputs) < 2:
         raise OptionError(

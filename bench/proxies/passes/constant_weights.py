@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.proxies.computed import UnrecognisedError
 from bench.proxies.passes.network import Network, in_layout
 from bench.proxies.passes.recorder import FastPools, argument, plain
 
@@ -38,6 +39,9 @@ class ConstantWeights:
     def _run(self, constant: float, handing_on: bool) -> Tensor:
         given = self.network.batch.images
         dtype = torch.float64 if handing_on else given.dtype
+        for name in self.network.parameters:
+            if name.rpartition(".")[2] not in {"weight", "bias"}:
+                raise UnrecognisedError(f"{name} is neither a weight nor a bias by its name")
         parameters = {
             name: torch.full_like(tensor, constant if name.endswith("weight") else 0.0, dtype=dtype)
             for name, tensor in self.network.parameters.items()
@@ -49,7 +53,11 @@ class ConstantWeights:
         images = in_layout(given.to(dtype))
         mode = HandingOn() if handing_on else None
         with torch.no_grad():
-            return self.network.call(images, parameters, buffers=buffers, mode=mode)[:, 0]
+            logits = self.network.call(images, parameters, buffers=buffers, mode=mode)
+        spread = (logits - logits[:, :1]).abs().max()
+        if bool(spread > 1e-3 * logits.abs().max()):
+            raise UnrecognisedError("constant weights do not give all classes one logit")
+        return logits[:, 0]
 
 
 class HandingOn(FastPools):

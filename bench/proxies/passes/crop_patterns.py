@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bench.draws import keyed
+from bench.proxies.computed import UndefinedError
 from bench.proxies.passes.network import Network, in_layout
 from bench.proxies.passes.recorder import Recorder
 
@@ -33,6 +34,7 @@ class CropPatterns:
 
 def run(network: Network) -> CropPatterns:
     """Run crops forward once; at the second size if the network cannot take the first."""
+    network.structure.check_rectifiers()
     try:
         return _counted(network, SIZES[0])
     except RuntimeError:
@@ -43,8 +45,10 @@ def _counted(network: Network, size: int) -> CropPatterns:
     crops = _crops(network, size)
     codes = _Codes(len(crops), crops.device)
     with torch.no_grad():
-        recorder = Recorder({}, on_rectifier=codes.add)
+        recorder = Recorder({}, on_rectifier=codes.add, rows=network.structure.rectifier_rows)
         network.call(in_layout(crops), network.parameters, mode=recorder)
+    if not codes.any:
+        raise UndefinedError("the network has no ReLU over images")
     return CropPatterns(len(np.unique(codes.total.cpu().numpy())), len(crops))
 
 
@@ -68,12 +72,15 @@ class _Codes:
 
     def __init__(self, n: int, device: torch.device) -> None:
         self.total = torch.zeros(n, dtype=torch.int64, device=device)
+        self.any = False
+        """Whether there was a ReLU over images."""
         self._rng = keyed(0, "pattern-codes")
 
     def add(self, source: Tensor) -> None:
         """Add the first channel of the input of a ReLU over images."""
         if source.dim() != 4:
             return
+        self.any = True
         on = (source[:, 0] > 0).flatten(1)
         numbers = self._rng.integers(-(2**63), 2**63, size=on.shape[1], dtype=np.int64)
         self.total += (on * torch.from_numpy(numbers).to(on.device)).sum(1)

@@ -7,12 +7,14 @@ was found for a tensor is kept until the next one comes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from bench.kernels.pattern_gram import pattern_gram
+from bench.proxies.computed import UndefinedError, UnrecognisedError
 from bench.proxies.passes.network import Network, in_layout
 from bench.proxies.passes.recorder import Output, Recorder, rectified
 
@@ -38,6 +40,12 @@ class Forward:
     """What goes into the global pooling, `n x c x h x w`."""
     operations: int
     """What one image costs, as `recorder.cost` counts."""
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    """The parameters and buffers it ran with, to hold while going backward."""
+    layer_rows: tuple[int | None, ...] = ()
+    """By entry of `outputs`, along which dimension images stand."""
+    rectifier_error: Exception | None = None
+    """Why `agreements` do not hold all ReLUs."""
 
 
 @dataclass
@@ -49,9 +57,7 @@ class _Agreements:
     _last: list[tuple[Tensor, int, Tensor]] = field(default_factory=list)
 
     def add(self, source: Tensor) -> None:
-        """Add the input of one ReLU; what is no matter of single images does not count."""
-        if source.dim() < 2 or len(source) != len(self.total):
-            return
+        """Add the input of one ReLU, images first."""
         gram = None
         for tensor, version, known in self._last:
             if tensor is source and version == source._version:
@@ -71,12 +77,20 @@ def run(network: Network) -> Forward:
     images = in_layout(batch.images.detach()).requires_grad_()
     leaves = network.leaves()
     signs = _Agreements(torch.zeros(n, n, dtype=torch.float64, device=images.device))
+    structure = network.structure
     recorder = Recorder(
-        {id(leaves[name]): name for name in network.layers},
+        {id(leaves[name]): name for name in network.layer_names},
         on_rectifier=signs.add,
+        rows=structure.rectifier_rows,
     )
+    buffers = network.buffers()
     with torch.enable_grad():
-        logits = network.call(images, leaves, mode=recorder)
+        logits = network.call(images, leaves, buffers=buffers, mode=recorder)
+    try:
+        structure.check_rectifiers()
+        rectifier_error = None
+    except (UndefinedError, UnrecognisedError) as error:
+        rectifier_error = error
     return Forward(
         images=images,
         labels=batch.labels,
@@ -87,4 +101,7 @@ def run(network: Network) -> Forward:
         patterns=signs.patterns,
         features=recorder.features,
         operations=recorder.operations // n,
+        tensors={**leaves, **buffers},
+        layer_rows=structure.layer_rows,
+        rectifier_error=rectifier_error,
     )

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.draws import keyed
 from bench.proxies.passes.network import Network, in_layout
@@ -30,10 +31,10 @@ def gaussian_parameters(
         for key in module._parameters:
             name = f"{prefix}.{key}" if prefix else key
             if name in layers:
-                drawn = gaussian(network.seed, name, parameters[name])
+                drawn = gaussian(network.seed, network.key(name), parameters[name])
                 parameters[name] = drawn if deviation is None else drawn * deviation(drawn)
             elif name in parameters and (
-                isinstance(module, nn.BatchNorm2d)
+                isinstance(module, _BatchNorm)
                 or (key == "bias" and f"{name.removesuffix('bias')}weight" in layers)
             ):
                 parameters[name] = torch.full_like(parameters[name], float(key == "weight"))

@@ -65,9 +65,10 @@ def mixed_cross_entropy(logits: Tensor, labels: Tensor) -> float:
 def backward_product(network: Network, directions: dict[str, Tensor]) -> float:
     """The product by going backward twice."""
     leaves = network.leaves()
-    weights = [leaves[name] for name in network.layers]
-    with torch.enable_grad():
-        logits = network.call(in_layout(network.batch.images), leaves)
+    weights = [leaves[name] for name in network.layer_names]
+    buffers = network.buffers()
+    with torch.enable_grad(), network.holding({**leaves, **buffers}):
+        logits = network.call(in_layout(network.batch.images), leaves, buffers=buffers)
         loss = functional.cross_entropy(logits, network.batch.labels)
         first = torch.autograd.grad(
             loss, weights, create_graph=True, allow_unused=True, materialize_grads=True
@@ -75,7 +76,7 @@ def backward_product(network: Network, directions: dict[str, Tensor]) -> float:
         inner = torch.stack(
             [
                 (gradient * directions[name]).sum()
-                for name, gradient in zip(network.layers, first, strict=True)
+                for name, gradient in zip(network.layer_names, first, strict=True)
             ]
         ).sum()
         second = torch.autograd.grad(inner, weights, allow_unused=True, materialize_grads=True)

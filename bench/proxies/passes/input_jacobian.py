@@ -22,15 +22,16 @@ class InputJacobian:
     """How many logits the network gives."""
 
 
-def run(_: Network, forward: Forward) -> InputJacobian:
+def run(network: Network, forward: Forward) -> InputJacobian:
     """Go backward from the sum of the logits once."""
     logits = forward.logits
-    (gradient,) = torch.autograd.grad(
-        logits,
-        forward.images,
-        torch.ones_like(logits),
-        retain_graph=True,
-        allow_unused=True,
-        materialize_grads=True,
-    )
+    with network.holding(forward.tensors):
+        (gradient,) = torch.autograd.grad(
+            logits,
+            forward.images,
+            torch.ones_like(logits),
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
     return InputJacobian(gradient.flatten(1), forward.labels, logits.shape[1])

@@ -5,6 +5,7 @@ In float64, as the sums of NAS-Bench-201's cells reach 1e61, beyond what float32
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -35,12 +36,18 @@ def run(network: Network, *, norms: bool = False) -> Linearised:
         for name, tensor in network.buffers().items()
     }
     ones = torch.ones_like(network.batch.images[:1], dtype=torch.float64)
-    with torch.enable_grad():
+    if not norms:
+        network.structure.check_batch_norms("synflow, which leaves norms out,")
+    with torch.enable_grad(), network.holding({**parameters, **buffers}):
         logits = network.call(
             in_layout(ones), parameters, buffers=buffers, mode=None if norms else Bypass()
         )
         total = logits.sum()
-        gradients = torch.autograd.grad(total, weights, allow_unused=True, materialize_grads=True)
+        # A checkpoint runs its part again while going backward, and without norms, too.
+        with nullcontext() if norms else Bypass():
+            gradients = torch.autograd.grad(
+                total, weights, allow_unused=True, materialize_grads=True
+            )
     return Linearised(
         output=total.item(),
         weights=tuple(weight.detach() for weight in weights),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +14,7 @@ from bench.base import OptionError
 from bench.proxies.passes.forward import Forward
 from bench.proxies.passes.network import Network
 from bench.proxies.passes.recorder import Output
+from bench.proxies.passes.structure import NO_IMAGES
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,22 +35,27 @@ class LossGradients:
 
     loss: float
     layers: tuple[LayerGradient, ...]
+    saliency_fault: str | None = None
+    """Why the layers' `saliency` is not that of all their calls, image by image."""
 
 
 def run(network: Network, forward: Forward) -> LossGradients:
     """Go backward from the loss once."""
     loss = cross_entropy(forward.logits, forward.labels)
     saliency: dict[str, Tensor] = {}
+    rows = forward.layer_rows
+    told = len(rows) == len(forward.outputs) and None not in rows and NO_IMAGES not in rows
     hooks = [
-        output.node.register_prehook(partial(_add_saliency, saliency, output))
-        for output in forward.outputs
+        output.node.register_prehook(partial(_add_saliency, saliency, output, dimension))
+        for output, dimension in zip(forward.outputs, rows if told else (), strict=told)
         if output.node is not None
     ]
     weights = [forward.leaves[name] for name in network.layers]
     try:
-        gradients = torch.autograd.grad(
-            loss, weights, retain_graph=True, allow_unused=True, materialize_grads=True
-        )
+        with network.holding(forward.tensors):
+            gradients = torch.autograd.grad(
+                loss, weights, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
     finally:
         for hook in hooks:
             hook.remove()
@@ -62,7 +69,19 @@ def run(network: Network, forward: Forward) -> LossGradients:
         )
         for name, weight, gradient in zip(network.layers, weights, gradients, strict=True)
     )
-    return LossGradients(loss.item(), layers)
+    return LossGradients(loss.item(), layers, _saliency_fault(layers, saliency, told))
+
+
+def _saliency_fault(
+    layers: Sequence[LayerGradient], saliency: Mapping[str, Tensor], told: bool
+) -> str | None:
+    """Why saliencies are missing: a weight that has a gradient was seen in a call."""
+    if not told:
+        return "a layer's output does not hold one row an image"
+    for layer in layers:
+        if layer.name not in saliency and bool(layer.gradient.any()):
+            return f"{layer.name} has a gradient, but no call of its layer was seen"
+    return None
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -76,9 +95,13 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(logits, labels)
 
 
-def _add_saliency(saliency: dict[str, Tensor], output: Output, gradients: tuple[Tensor]) -> None:
+def _add_saliency(
+    saliency: dict[str, Tensor], output: Output, dimension: int, gradients: tuple[Tensor]
+) -> None:
     """Add what one call of a layer contributes; nothing is kept but `n x c` numbers."""
-    product = output.value.detach() * gradients[0]
+    product = (output.value.detach() * gradients[0]).movedim(dimension, 0)
+    if output.function == "linear":
+        product = product.movedim(-1, 1)
     if product.dim() > 2:
         product = product.sum(dim=list(range(2, product.dim())))
     saliency[output.layer] = saliency.get(output.layer, 0) + product

@@ -7,18 +7,23 @@ module that stands in two places, `torch.func.functional_call` would leave them 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.base import OptionError
+from bench.proxies.computed import UnrecognisedError
 from bench.proxies.passes.recorder import FastPools
+from bench.proxies.passes.structure import Structure, structure_of
 
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
@@ -34,10 +39,23 @@ class Batch:
 class Network:
     """One network on its way through the passes."""
 
-    def __init__(self, module: nn.Module, batches: Sequence[Batch], seed: int) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        batches: Sequence[Batch],
+        seed: int,
+        *,
+        stored: Sequence[Tensor] | None = None,
+    ) -> None:
         self.module = module
         self.batches = batches
         self.seed = seed
+        self._stored = tuple(module.parameters()) if stored is None else stored
+
+    @property
+    def parameter_count(self) -> int:
+        """How many parameters there are, each once, as the module stores them."""
+        return sum(tensor.numel() for tensor in self._stored)
 
     @property
     def batch(self) -> Batch:
@@ -45,20 +63,57 @@ class Network:
         return self.batches[0]
 
     @cached_property
+    def structure(self) -> Structure:
+        """What the network is made of. Raises what the module raises."""
+        with seeded(self.seed, self.batch.images.device):
+            return structure_of(self)
+
+    @property
     def layers(self) -> tuple[str, ...]:
+        """`layer_names`. Raises UnrecognisedError where they are not all that products use."""
+        self.structure.check_layers()
+        return self.layer_names
+
+    @cached_property
+    def layer_names(self) -> tuple[str, ...]:
         """The names of the weights of convolutions and linear layers, as in modules() order.
 
-        They are what the classic proxies sum over. A weight that several layers share counts once;
-        one that is made anew from other parameters, such as by `weight_norm`, does not count.
+        They are what the classic proxies sum over. A weight that several layers share counts once,
+        by its first name, whatever module that is in.
         """
-        seen: set[int] = set()
-        found: list[str] = []
+        first = {id(own): name for _, _, name, own in reversed(self._places)}
+        found = [
+            first[id(weight)]
+            for module in self.module.modules()
+            if isinstance(module, _LAYERS)
+            and (weight := module._parameters.get("weight")) is not None
+        ]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def layer_fault(self) -> str | None:
+        """Why the weight of a layer cannot be found, if one cannot."""
         for name, module in self.module.named_modules():
-            weight = module._parameters.get("weight")
-            if isinstance(module, _LAYERS) and weight is not None and id(weight) not in seen:
-                seen.add(id(weight))
-                found.append(f"{name}.weight" if name else "weight")
-        return tuple(found)
+            if isinstance(module, torch.jit.ScriptModule):
+                return f"{name or 'the network'} is scripted, and hides what it calls"
+            if isinstance(module, _LAYERS) and module._parameters.get("weight") is None:
+                return f"the weight of {name} is computed in a way that is not known"
+        return None
+
+    def key(self, name: str) -> str:
+        """The name of a parameter by which its draws are keyed: without the names of wrappers."""
+        return name[len(self._wrapped) :]
+
+    @cached_property
+    def _wrapped(self) -> str:
+        """What all parameters' names begin with: the name of what is wrapped, and a dot."""
+        paths = [name.split(".")[:-1] for name in self.parameters]
+        common = []
+        for parts in zip(*paths, strict=False):
+            if len({*parts}) > 1:
+                break
+            common.append(f"{parts[0]}.")
+        return "".join(common)
 
     @cached_property
     def parameters(self) -> dict[str, Tensor]:
@@ -71,7 +126,7 @@ class Network:
     def leaves(self) -> dict[str, Tensor]:
         """The parameters, those of `layers` anew as leaves that require a gradient."""
         leaves = dict(self.parameters)
-        for name in self.layers:
+        for name in self.layer_names:
             leaves[name] = leaves[name].detach().requires_grad_()
         return leaves
 
@@ -89,28 +144,40 @@ class Network:
         parameters: Mapping[str, Tensor],
         *,
         buffers: Mapping[str, Tensor] | None = None,
-        mode: FastPools | None = None,
+        mode: AbstractContextManager[Any] | None = None,
     ) -> Tensor:
         """Run the module and return its logits, `n x k`.
 
         `mode` is entered around the call. The module may write to its images, which are copies.
-        Raises OptionError where the output holds no logits.
+        Attention is computed by plain products, which can be derived twice. Raises OptionError
+        where the output holds no logits, UnrecognisedError where a part is scripted.
         """
+        if any(isinstance(part, torch.jit.ScriptModule) for part in self.module.modules()):
+            raise UnrecognisedError("a scripted part hides what it calls")
         tensors = {**parameters, **(self.buffers() if buffers is None else buffers)}
-        with self._holding(tensors), FastPools() if mode is None else mode:
+        with (
+            self.holding(tensors),
+            sdpa_kernel(SDPBackend.MATH),
+            FastPools() if mode is None else mode,
+        ):
             output = self.module(images.clone())
-        return logits_of(output, len(images), self._classes)
+        return logits_of(output, len(images))
 
     @contextmanager
-    def _holding(self, tensors: Mapping[str, Tensor]) -> Iterator[None]:
-        """Put tensors into their places in the module, and then its own back."""
+    def holding(self, tensors: Mapping[str, Tensor]) -> Iterator[None]:
+        """Put tensors into their places in the module, and then back what was there.
+
+        A pass that goes backward through a module which runs again meanwhile (a checkpoint) holds
+        what it ran forward with.
+        """
+        were = [table[key] for table, key, _, _ in self._places]
         for table, key, name, _ in self._places:
-            table[key] = tensors[name]
+            table[key] = tensors.get(name, table[key])
         try:
             yield
         finally:
-            for table, key, _, own in self._places:
-                table[key] = own
+            for (table, key, _, _), tensor in zip(self._places, were, strict=True):
+                table[key] = tensor
 
     @cached_property
     def _places(self) -> list[tuple[dict[str, Tensor | None], str, str, Tensor]]:
@@ -125,23 +192,17 @@ class Network:
                         places.append((cast("dict[str, Tensor | None]", table), key, name, own))
         return places
 
-    @cached_property
-    def _classes(self) -> int | None:
-        """What the last linear layer gives, if there is one."""
-        widths = [m.out_features for m in self.module.modules() if isinstance(m, nn.Linear)]
-        return widths[-1] if widths else None
 
-
-def logits_of(output: Any, n: int, classes: int | None = None) -> Tensor:
+def logits_of(output: Any, n: int) -> Tensor:
     """Find the logits, `n x k`, in what a module returned.
 
-    A tensor is taken as it is; of a mapping or an object its `logits`; of several tensors the first
-    that is `n x classes` (what the last linear layer gives), else the first that is `n x k`. Maps,
-    `n x k x ...`, are averaged over their positions. Raises OptionError where there is none.
+    A tensor is taken as it is; of a mapping or an object, what it calls `logits`; of several
+    tensors, the only one that holds a row an image. Raises OptionError where there is none, or
+    where several might be the logits.
     """
-    logits: Tensor = output if isinstance(output, Tensor) else _chosen(output, n, classes)
-    if logits.dim() > 2 and len(logits) == n:
-        logits = logits.flatten(2).mean(2)
+    logits: Tensor = output if isinstance(output, Tensor) else _chosen(output, n)
+    if logits.dim() > 2 and len(logits) == n and logits[0, 0].numel() == 1:
+        logits = logits.flatten(1)
     if logits.dim() != 2 or len(logits) != n or not logits.is_floating_point():
         raise OptionError(
             f"expected the network to return logits of shape {n} x classes, "
@@ -150,26 +211,62 @@ def logits_of(output: Any, n: int, classes: int | None = None) -> Tensor:
     return logits
 
 
-def _chosen(output: Any, n: int, classes: int | None) -> Tensor:
+def _chosen(output: Any, n: int) -> Tensor:
     """One tensor of a structured output."""
-    parts = output.values() if isinstance(output, Mapping) else output
     logits = output.get("logits") if isinstance(output, Mapping) else None
     logits = getattr(output, "logits", None) if logits is None else logits
     if isinstance(logits, Tensor):
         return logits
-    tensors = [part for part in parts if isinstance(part, Tensor)] if _iterable(parts) else []
-    flat = [tensor for tensor in tensors if tensor.dim() == 2 and len(tensor) == n]
-    heads = [tensor for tensor in flat if tensor.shape[1] == classes]
-    for candidates in (heads, flat, tensors):
-        if candidates:
-            return candidates[0]
+    # A loss or a flag is no row an image.
+    found = [part for part in _parts(output) if part.dim() > 1]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        shapes = ", ".join(str(tuple(part.shape)) for part in found)
+        raise OptionError(
+            f"expected the network to return its logits alone, or by the name logits, got "
+            f"{len(found)} tensors that may be the logits: {shapes}"
+        )
     raise OptionError(
         f"expected the network to return logits of shape {n} x classes, got {type(output).__name__}"
     )
 
 
-def _iterable(parts: Any) -> bool:
-    return hasattr(parts, "__iter__")
+def _parts(output: Any) -> Iterator[Tensor]:
+    """The tensors in an output, in mappings, objects and sequences too."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        for part in output.values():
+            yield from _parts(part)
+    elif isinstance(output, list | tuple):
+        for part in output:
+            yield from _parts(part)
+    elif hasattr(output, "__dict__"):
+        yield from (part for part in vars(output).values() if isinstance(part, Tensor))
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed every global generator that a module may draw from, and then put them back.
+
+    They are those of torch, Python and numpy.
+    """
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        reseed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002
+
+
+def reseed(seed: int) -> None:
+    """Seed the global generators of torch, Python and numpy; `seeded` puts them back."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
 
 
 def _usable(tensor: Tensor) -> Tensor:

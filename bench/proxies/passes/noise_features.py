@@ -28,7 +28,8 @@ class NoiseFeatures:
 
 
 def run(network: Network) -> NoiseFeatures:
-    """Run one image forward once."""
+    """Run one image forward once. Raises UnrecognisedError where channels may stand last."""
+    network.structure.check_channels()
     like = network.batch.images
     rng = keyed(network.seed, "noise-features", like.shape[1], SIZE)
     image = gaussian_images(rng, (1, like.shape[1], SIZE, SIZE), like)

@@ -7,16 +7,18 @@ training mode, each with the statistics of its own batch.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from bench.base import OptionError
 from bench.draws import keyed
+from bench.proxies.computed import UnrecognisedError
 from bench.proxies.passes.gaussian import gaussian_images, gaussian_parameters
 from bench.proxies.passes.network import Network
-from bench.proxies.passes.recorder import Recorder
+from bench.proxies.passes.recorder import Recorder, argument, plain
 
 MOVE = 0.01
 """How far images are moved, in standard deviations of them (METHODS.md E.2)."""
@@ -30,42 +32,62 @@ class Perturbed:
     """`n x c x h x w`."""
     moved: Tensor
     """`n x c x h x w`."""
-    variances: tuple[Tensor, ...]
-    """Every batch norm's running variance after the two forwards, `c` each."""
+    variances: Mapping[str, Tensor]
+    """By call of a batch norm, what a norm of default settings records in the two forwards, from
+    1 and by a momentum of 0.1, whatever the module's own settings are; `c` each."""
 
 
 def run(network: Network) -> Perturbed:
-    """Run forward twice. Raises OptionError where a network has no global pooling."""
+    """Run forward twice.
+
+    Raises UnrecognisedError where the logits do not come from one global average pooling, or where
+    a norm is none of the batch's statistics.
+    """
+    structure = network.structure
+    structure.check_pool()
+    structure.check_batch_norms("zen")
+    if structure.recorded_norm:
+        raise UnrecognisedError("zen knows norms of the batch's statistics, got recorded ones")
     parameters = gaussian_parameters(network)
-    buffers = _buffers(network)
+    buffers = network.buffers()
+    names = {id(buffers[name]): name for name in buffers if name.endswith("running_var")}
     shape = network.batch.images.shape
     rng = keyed(network.seed, "zen", *shape)
     images = gaussian_images(rng, shape, network.batch.images)
-    features = []
+    runs = []
     for moved in (images, images + MOVE * gaussian_images(rng, shape, network.batch.images)):
-        recorder = Recorder({})
+        recorder = _Variances(names)
         with torch.no_grad():
             network.call(moved, parameters, buffers=buffers, mode=recorder)
-        if recorder.features is None:
-            raise OptionError(
-                "expected a network with a global average pooling, whose input zen compares, "
-                "got none"
-            )
-        features.append(recorder.features)
-    variances = tuple(
-        buffers[f"{name}.running_var" if name else "running_var"]
-        for name, module in network.module.named_modules()
-        if isinstance(module, nn.BatchNorm2d) and module.running_var is not None
-    )
-    return Perturbed(features[0], features[1], variances)
+        runs.append(recorder)
+    first, second = runs
+    if first.features is None or second.features is None:
+        raise UnrecognisedError("the network has no global average pooling")
+    variances = {
+        name: 0.81 + 0.09 * first.variances[name] + 0.1 * second.variances[name]
+        for name in first.variances
+    }
+    return Perturbed(first.features, second.features, variances)
 
 
-def _buffers(network: Network) -> dict[str, Tensor]:
-    """Fresh running statistics, whatever the module's own are."""
-    buffers = network.buffers()
-    for name, tensor in buffers.items():
-        if name.endswith("running_var"):
-            tensor.fill_(1)
-        elif name.endswith("running_mean"):
-            tensor.zero_()
-    return buffers
+class _Variances(Recorder):
+    """Takes the variance of what goes into every batch norm, too."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        super().__init__({})
+        self._known = names
+        self.variances: dict[str, Tensor] = {}
+
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Call a function."""
+        if plain(func) == "batch_norm":
+            source: Tensor = argument(args, kwargs, 0, "input")
+            record = argument(args, kwargs, 2, "running_var")
+            name = self._known.get(id(record), f"call {len(self.variances)}")
+            if name in self.variances:
+                name = f"{name}, call {len(self.variances)}"
+            over = [0, *range(2, source.dim())]
+            self.variances[name] = source.detach().var(dim=over)
+        return super().run(func, args, kwargs)

@@ -18,10 +18,16 @@ from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
 from bench.kernels.box_average import box_average
+from bench.proxies.computed import UnrecognisedError
 
 LINEAR = frozenset({"conv1d", "conv2d", "conv3d", "linear"})
-RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "hardtanh", "prelu", "rrelu", "threshold"})
-_COSTLY = LINEAR | {"batch_norm", "relu", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"}
+RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "hardtanh", "prelu", "rrelu"})
+COSTLY = LINEAR | {
+    *("batch_norm", "relu", "max_pool1d", "max_pool2d", "max_pool3d"),
+    *("avg_pool1d", "avg_pool2d", "avg_pool3d"),
+    *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"),
+}
+"""Functions whose cost has a formula of its own: see `cost`."""
 _POOLS = frozenset({"adaptive_avg_pool2d", "avg_pool2d", "mean"})
 
 
@@ -32,6 +38,8 @@ class Output:
     layer: str
     value: Tensor
     node: Node | None
+    function: str
+    """`linear`, whose channels stand last, or `conv2d` and its like."""
 
 
 @lru_cache(maxsize=1024)
@@ -108,15 +116,23 @@ class Recorder(FastPools):
     """Record one forward pass.
 
     `names` maps the identity of a weight to the name of its layer; `on_rectifier` is called with
-    what goes into each ReLU.
+    what goes into each ReLU, images first: `rows` says along which dimension they stand in the
+    first, second, ... ReLU's input (see `structure.Structure.rectifier_rows`). Without `rows`,
+    they stand first in all of them. Raises UnrecognisedError where there are more than `rows`.
     """
 
     def __init__(
-        self, names: Mapping[int, str], *, on_rectifier: Callable[[Tensor], None] | None = None
+        self,
+        names: Mapping[int, str],
+        *,
+        on_rectifier: Callable[[Tensor], None] | None = None,
+        rows: Sequence[int | None] | None = None,
     ) -> None:
         super().__init__()
         self._names = names
         self._on_rectifier = on_rectifier
+        self._rows = rows
+        self._rectifiers = 0
         self.outputs: list[Output] = []
         """Of every call of a convolution or linear layer."""
         self._at: dict[int, list[Output]] = {}
@@ -130,19 +146,19 @@ class Recorder(FastPools):
     ) -> Any:
         """Call a function, and record it."""
         name = plain(func)
-        if name in RECTIFIERS and self._on_rectifier is not None:
-            self._on_rectifier(argument(args, kwargs, 0, "input"))
-        elif name in _POOLS:
-            self._pooled(name, args, kwargs)
+        if self._on_rectifier is not None and is_rectifier(name, args, kwargs):
+            self._rectified(argument(args, kwargs, 0, "input"))
+        elif is_global_pool(name, args, kwargs):
+            self.features = argument(args, kwargs, 0, "input")
         if writes(func, args, kwargs):
             self._keep(argument(args, kwargs, 0, "input"))
         output = super().run(func, args, kwargs)
-        if name in _COSTLY:
+        if name in COSTLY:
             self.operations += cost(name, args, kwargs, output)
         if name in LINEAR:
             weight = argument(args, kwargs, 1, "weight")
             if id(weight) in self._names:
-                found = Output(self._names[id(weight)], output, output.grad_fn)
+                found = Output(self._names[id(weight)], output, output.grad_fn, name)
                 self.outputs.append(found)
                 self._at.setdefault(_place(output), []).append(found)
         return output
@@ -153,23 +169,47 @@ class Recorder(FastPools):
             for output in self._at.pop(_place(written), ()):
                 output.value = output.value.detach().clone()
 
-    def _pooled(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Remember the input of a pooling that leaves one position."""
-        source = argument(args, kwargs, 0, "input")
-        if not isinstance(source, Tensor) or source.dim() != 4:
+    def _rectified(self, source: Tensor) -> None:
+        """Hand on what goes into a ReLU, images first, if it depends on them."""
+        assert self._on_rectifier is not None
+        dimension: int | None = 0
+        if self._rows is not None:
+            if self._rectifiers == len(self._rows):
+                raise UnrecognisedError("the network calls other ReLUs each time it is run")
+            dimension = self._rows[self._rectifiers]
+        self._rectifiers += 1
+        if dimension is None or dimension < 0:
             return
-        over = argument(args, kwargs, 1, {"mean": "dim"}.get(name, "output_size"))
-        if name == "mean":
-            dims = {over % 4} if isinstance(over, int) else {dim % 4 for dim in over or ()}
-            whole = dims == {2, 3}
-        elif name == "adaptive_avg_pool2d":
-            whole = over in (1, (1, 1), [1, 1])
-        else:
-            kernel = kwargs.get("kernel_size", over)
-            sides = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
-            whole = sides == tuple(source.shape[2:])
-        if whole:
-            self.features = source
+        self._on_rectifier(source.movedim(dimension, 0) if dimension else source)
+
+
+def is_rectifier(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call of a function, by its plain name, is a ReLU, with whatever slope or cap."""
+    if name in {"clamp", "clamp_min", "clip"}:
+        low = argument(args, kwargs, 1, "min")
+        high = argument(args, kwargs, 2, "max") if name != "clamp_min" else None
+        return isinstance(low, int | float) and low == 0 and high is None
+    if name == "threshold":
+        return all(
+            argument(args, kwargs, at, key) == 0 for at, key in ((1, "threshold"), (2, "value"))
+        )
+    return name in RECTIFIERS
+
+
+def is_global_pool(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call averages `n x c x h x w` over all positions."""
+    source = argument(args, kwargs, 0, "input")
+    if name not in _POOLS or not isinstance(source, Tensor) or source.dim() != 4:
+        return False
+    over = argument(args, kwargs, 1, {"mean": "dim"}.get(name, "output_size"))
+    if name == "mean":
+        dims = {over % 4} if isinstance(over, int) else {dim % 4 for dim in over or ()}
+        return dims == {2, 3}
+    if name == "adaptive_avg_pool2d":
+        return over in (1, (1, 1), [1, 1])
+    kernel = kwargs.get("kernel_size", over)
+    sides = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
+    return sides == tuple(source.shape[2:])
 
 
 def cost(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tensor) -> int:
@@ -186,11 +226,12 @@ def cost(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tens
     if name == "relu":
         return output.numel()
     source: Tensor = argument(args, kwargs, 0, "input")
-    if name == "adaptive_avg_pool2d":
+    if name.startswith("adaptive_avg_pool"):
         sides = zip(source.shape[2:], output.shape[2:], strict=True)
         return output.numel() * prod(inner // outer + 1 for inner, outer in sides)
     kernel = argument(args, kwargs, 1, "kernel_size")
-    return output.numel() * (kernel**2 if isinstance(kernel, int) else prod(kernel))
+    sides = source.dim() - 2
+    return output.numel() * (kernel**sides if isinstance(kernel, int) else prod(kernel))
 
 
 def writes(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

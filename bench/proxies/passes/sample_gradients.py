@@ -2,23 +2,26 @@
 
 One forward with every image alone (see alone.py), then backward from the summed logits, from the
 losses, and from each class. The gradients of a layer are condensed as soon as they are complete,
-so that only one layer's are held at a time.
+so that only one layer's are held at a time. A network in which images may meet other than in batch
+norms, or that has layers which cannot be taken apart, runs one image after the other: slower, and
+the definition itself.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.proxies.passes.alone import Alone, Call
 from bench.proxies.passes.loss_gradients import cross_entropy
-from bench.proxies.passes.network import Network, in_layout
+from bench.proxies.passes.network import Network, in_layout, reseed
 
 IMAGES = 16
 """At most: time grows with images times classes."""
@@ -68,9 +71,61 @@ class Sample:
         return list(zip(found[: len(leaves) : 2], found[1 : len(leaves) : 2], strict=True))
 
 
-def run(network: Network) -> Sample:
-    """Run a few images forward once."""
+@dataclass(frozen=True, eq=False)
+class Singles:
+    """Up to 16 images, each to be run in a batch of its own."""
+
+    network: Network
+    labels: Tensor
+
+    def gradients(
+        self, names: Sequence[str], outputs: Callable[[Tensor, Tensor], Sequence[Tensor]]
+    ) -> Iterator[list[list[Tensor]]]:
+        """For each image, the gradients of some outputs by the parameters of these names.
+
+        `outputs` is given the logits, `1 x k`, and the label, `1`.
+        """
+        network = self.network
+        images = network.batch.images
+        for index in range(len(self.labels)):
+            reseed(network.seed)
+            leaves = dict(network.parameters)
+            for name in names:
+                leaves[name] = leaves[name].detach().requires_grad_()
+            wanted, buffers = [leaves[name] for name in names], network.buffers()
+            with torch.enable_grad(), network.holding({**leaves, **buffers}):
+                logits = network.call(in_layout(images[[index]]), leaves, buffers=buffers)
+                yield [
+                    list(
+                        torch.autograd.grad(
+                            output,
+                            wanted,
+                            retain_graph=True,
+                            allow_unused=True,
+                            materialize_grads=True,
+                        )
+                    )
+                    for output in outputs(logits, self.labels[[index]])
+                ]
+
+    def norms(self) -> list[str]:
+        """The names of batch norms' scales and shifts."""
+        modules = self.network.module.named_modules()
+        found = [
+            f"{prefix}.{key}" if prefix else key
+            for prefix, module in modules
+            if isinstance(module, _BatchNorm)
+            for key in ("weight", "bias")
+        ]
+        return [name for name in found if name in self.network.parameters]
+
+
+def run(network: Network) -> Sample | Singles:
+    """Run a few images forward once, or prepare to run them one after the other."""
+    network.structure.check_layers()
     batch = network.batch
+    if not network.structure.images_apart:
+        return Singles(network, batch.labels[:IMAGES])
     names = {id(tensor): name for name, tensor in network.parameters.items()}
     mode = Alone(names)
     with torch.enable_grad():
@@ -91,9 +146,17 @@ class Kernel:
     """`n x n`, float64: products of the images' gradients of the summed logits."""
 
 
-def run_kernel(_: Network, sample: Sample) -> Kernel:
+def run_kernel(network: Network, sample: Sample | Singles) -> Kernel:
     """Go backward from the summed logits; weights of layers and scales of norms count."""
     n = len(sample.labels)
+    if isinstance(sample, Singles):
+        names = [*network.layers, *(name for name in sample.norms() if name.endswith("weight"))]
+        rows = [
+            torch.cat([gradient.flatten() for gradient in found])
+            for (found,) in sample.gradients(names, lambda logits, _: [logits.sum()])
+        ]
+        stacked = torch.stack(rows).double()
+        return Kernel(stacked @ stacked.mT)
     gram = torch.zeros(n, n, dtype=torch.float64, device=sample.logits.device)
 
     def add(_name: str, gradients: Tensor) -> None:
@@ -118,8 +181,18 @@ class Agreement:
     """The sum over weights of |sum over images of sign(gradient)|."""
 
 
-def run_agreement(_: Network, sample: Sample) -> Agreement:
+def run_agreement(network: Network, sample: Sample | Singles) -> Agreement:
     """Go backward from the sum of the losses."""
+    if isinstance(sample, Singles):
+        signs = [
+            [gradient.sign() + 0 * gradient for gradient in found]
+            for (found,) in sample.gradients(
+                network.layers, lambda logits, label: [cross_entropy(logits, label)]
+            )
+        ]
+        layers = zip(*signs, strict=True)
+        sums = [torch.stack(layer).sum(0).abs().sum(dtype=torch.float64) for layer in layers]
+        return Agreement(float(sum(sums)))
     total = torch.zeros((), dtype=torch.float64, device=sample.logits.device)
 
     def add(_name: str, gradients: Tensor) -> None:
@@ -145,8 +218,10 @@ class ClassJacobians:
     """`n x k`, float64."""
 
 
-def run_classes(_: Network, sample: Sample) -> ClassJacobians:
+def run_classes(network: Network, sample: Sample | Singles) -> ClassJacobians:
     """Go backward from each class once."""
+    if isinstance(sample, Singles):
+        return _classes_one_by_one(network, sample)
     n, classes = sample.logits.shape
     place = {name: column for column, name in enumerate(sample.names)}
     jacobians = sample.logits.new_zeros((n, classes, len(place)), dtype=torch.float64)
@@ -159,6 +234,30 @@ def run_classes(_: Network, sample: Sample) -> ClassJacobians:
                 if name is not None:
                     row[:, place[name]] += gradient[:, 0]
     return ClassJacobians(jacobians, sample.logits.detach().double().softmax(1))
+
+
+def _classes_one_by_one(network: Network, sample: Singles) -> ClassJacobians:
+    """The Jacobians of layers' weights and biases, and of batch norms; others have no say."""
+    every = list(network.parameters)
+    place = {name: column for column, name in enumerate(every)}
+    layers = network.layers
+    biases = (f"{name.removesuffix('weight')}bias" for name in layers)
+    names = [*layers, *(name for name in biases if name in place), *sample.norms()]
+    logits_of_all: list[Tensor] = []
+    jacobians = []
+
+    def classes(logits: Tensor, _: Tensor) -> Sequence[Tensor]:
+        logits_of_all.append(logits.detach())
+        return logits[0].unbind()
+
+    for found in sample.gradients(names, classes):
+        jacobian = torch.zeros(len(found), len(every), dtype=torch.float64)
+        for row, gradients in zip(jacobian, found, strict=True):
+            for name, gradient in zip(names, gradients, strict=True):
+                row[place[name]] = gradient.flatten()[0]
+        jacobians.append(jacobian)
+    probabilities = torch.cat(logits_of_all).double().softmax(1)
+    return ClassJacobians(torch.stack(jacobians).to(probabilities.device), probabilities)
 
 
 def _add_first(row: Tensor, place: dict[str, int], call: Call, back: Tensor) -> None:

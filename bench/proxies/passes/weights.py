@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -13,13 +14,19 @@ from bench.proxies.passes.network import Network
 class Weights:
     """The weights of convolutions and linear layers, and how many parameters there are in all."""
 
-    layers: tuple[Tensor, ...]
     parameters: int
+    """As the module stores them: a weight that is computed from others counts as these do."""
+    find: Callable[[], tuple[Tensor, ...]]
+
+    @property
+    def layers(self) -> tuple[Tensor, ...]:
+        """The layers' weights. Raises UnrecognisedError where they cannot be told."""
+        return self.find()
 
 
 def run(network: Network) -> Weights:
     """Look at the weights."""
     return Weights(
-        layers=tuple(network.parameters[name] for name in network.layers),
-        parameters=sum(tensor.numel() for tensor in network.parameters.values()),
+        network.parameter_count,
+        lambda: tuple(network.parameters[name] for name in network.layers),
     )
