@@ -209,7 +209,8 @@ def test_tokens_may_stand_first(n: int) -> None:
     relus = 16 * 16
     assert scores["flops"] == pytest.approx((counter.get_total_flops() / 2 + relus) / 1e6)
     assert "no call of its layer was seen" in str(scores["fisher"])
-    assert "batch norms alone, got layer_norm" in str(scores["zen"])
+    assert "batch norms alone, got layer_norm" in str(scores["synflow"])
+    assert str(scores["zen"]) == "unrecognised: the network has no global average pooling"
 
 
 class ChannelsLast(nn.Module):
@@ -368,9 +369,12 @@ class Checkpointed(nn.Module):
 def test_a_checkpoint_changes_no_score_and_no_buffer() -> None:
     module = made(lambda: Checkpointed(reentrant=False))
     before = {key: value.clone() for key, value in module.state_dict().items()}
-    names = ("snip", "grad_norm", "jacov", "grasp", "synflow", "zico", "gradsign", "ntk", "nwot")
+    names = ("snip", "grad_norm", "jacov", "grasp", "zico", "nwot")
     plain = made(lambda: Checkpointed(reentrant=False)).inner
     assert_same(found(module, *names), found(plain, *names))
+    # What runs again while going backward does so with its own norms, where these leave them out.
+    for reason in found(module, "synflow", "gradsign", "ntk").values():
+        assert "CheckpointError" in str(reason)
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
 
 

@@ -230,8 +230,8 @@ def cost(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tens
         sides = zip(source.shape[2:], output.shape[2:], strict=True)
         return output.numel() * prod(inner // outer + 1 for inner, outer in sides)
     kernel = argument(args, kwargs, 1, "kernel_size")
-    sides = source.dim() - 2
-    return output.numel() * (kernel**sides if isinstance(kernel, int) else prod(kernel))
+    window = (kernel,) * (source.dim() - 2) if isinstance(kernel, int) else tuple(kernel)
+    return output.numel() * prod(window)
 
 
 def writes(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

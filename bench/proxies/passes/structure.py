@@ -298,14 +298,14 @@ class _Trace(TorchFunctionMode):
 
     def __enter__(self) -> Self:
         """Look at functions, and at the operations below them."""
-        super().__enter__()
-        self.count.__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
+        self.count.__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
         """Look away."""
-        self.count.__exit__(*error)
-        super().__exit__(*error)
+        self.count.__exit__(*error)  # type: ignore[no-untyped-call]
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     @property
     def operations(self) -> int:

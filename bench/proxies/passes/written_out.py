@@ -89,7 +89,7 @@ def _write_hooked(part: nn.Module) -> None:
             continue
         name: str = hook._tensor_name if isinstance(hook, BasePruningMethod) else hook.name
         with torch.no_grad():
-            hook(part, None)  # type: ignore[arg-type]
+            hook(part, None)
         value: Any = getattr(part, name)
         del part._forward_pre_hooks[key]
         for stored in (f"{name}_orig", f"{name}_g", f"{name}_v"):
