@@ -111,6 +111,19 @@ class Space(Protocol):
         """The architecture of a graph; `decode(graph(arch)) == arch`. Raises ArchError."""
 
 
+@runtime_checkable
+class Numbered(Protocol):
+    """A space whose architectures are also written as bare numbers, which projects read otherwise.
+
+    A table of a user's own is then read only once it is said whose numbers it holds. Spaces that
+    no project writes as numbers of another meaning lack this.
+    """
+
+    @property
+    def encodings(self) -> Mapping[str, str]:
+        """What the numbers mean, by the name of whose they are; `parse` reads `name:numbers`."""
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """What is recorded of `n` architectures of one space, trained on one dataset.
@@ -145,6 +158,14 @@ class Table:
     sources: tuple[str, ...] = ()
     """Names of the files it was read from, as in sources.json."""
     notes: str = ""
+    directions: Mapping[str, bool] = field(default_factory=dict)
+    """By proxy, whether larger is better, where the table says so itself; else the proxy of that
+    name says it."""
+    failures: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    """By proxy and row, what the source wrote in place of a score that is -inf, where known."""
+    searched_on: str = "validation"
+    """The accuracy that stands under `validation` and is told to searchers: another one than
+    validation only where the user asked for it."""
 
 
 @dataclass(frozen=True)

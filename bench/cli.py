@@ -19,7 +19,7 @@ from bench import __version__
 from bench.base import BenchError
 from bench.commands.demonstrating import demo
 from bench.commands.networks import make_table, profile, retrain, score
-from bench.commands.options import answered, as_json, own_table, results_folder
+from bench.commands.options import answered, as_json, own_table, results_folder, search_on
 from bench.commands.regressing import baseline, compare
 from bench.commands.showing import Printer, Progress, tell
 
@@ -114,9 +114,8 @@ def correlate(
     from bench.commands import correlating, owning
 
     with Printer(json, "correlations", correlating.SHOWN) as printer:
-        for task in owning.tasks(names, **own):
-            for row in correlating.rows(task, proxies, truth, resamples, seed):
-                printer.add(row)
+        tasks = owning.tasks(names, asked=proxies, tell_failures=not json, **own)
+        correlating.correlate_tasks(tasks, proxies, truth, resamples, seed, printer.add)
 
 
 @cli.command()
@@ -132,6 +131,7 @@ def correlate(
 @click.option("--seeds", type=click.IntRange(1, 1_000_000), default=10, show_default=True)
 @click.option("--trace", type=click.Path(path_type=Path), help="Write all queries to this Parquet.")
 @answered
+@search_on
 @own_table
 @as_json
 def search(
@@ -182,6 +182,7 @@ def search(
 @click.option(
     "--scores", type=click.Path(path_type=Path), help="Write what was predicted to this Parquet."
 )
+@search_on
 @own_table
 @as_json
 def predict(

@@ -1,12 +1,14 @@
-"""`ipl-bench correlate`: the proxies of one task against its accuracy."""
+"""`ipl-bench correlate`: the proxies of some tasks against their accuracy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from bench.base import OptionError, Record
+from bench.base import BenchError, Ints, OptionError, Record, UnknownNameError
+from bench.commands.showing import tell
+from bench.proxies.scorer import Scored
 from bench.reports.correlations import correlate
 from bench.runs.score import scores_of, with_something
 from bench.runs.tasks import Task
@@ -19,6 +21,7 @@ SHOWN = (
     "kendall",
     "kendall_low",
     "kendall_high",
+    "error",
     "spearman",
     "spearman_top10",
     "partial_spearman",
@@ -28,32 +31,139 @@ SHOWN = (
 )
 
 
+def correlate_tasks(
+    tasks: Iterable[Task],
+    proxies: Sequence[str],
+    truth: str | None,
+    resamples: int,
+    seed: int,
+    add: Callable[[Record], None],
+) -> None:
+    """Correlate the proxies of some tasks; `add` is given each record.
+
+    A proxy that one task lacks is a record with that `error`, and does not end the others.
+
+    Raises:
+        BenchError: In the end, if no proxy has a score of any architecture, or a name is that of
+            no proxy at all.
+    """
+    waiting: list[Record] = []
+    seen: list[Record] = []
+    lacking: dict[str, BenchError] = {}
+    for task in tasks:
+        found, absent = _rows(task, proxies, truth, resamples, seed)
+        lacking |= absent
+        seen += [record for record in found if record["proxy"] not in absent]
+        waiting += found
+        # Rows of what is absent alone are no answer: they are shown beside others.
+        if seen:
+            for record in waiting:
+                add(record)
+            waiting = []
+    _end(seen, lacking)
+
+
+def _end(seen: Sequence[Record], lacking: Mapping[str, BenchError]) -> None:
+    """Raise what is wrong with all that was shown, by the records and by what tasks lacked."""
+    had = {record["proxy"] for record in seen}
+    for name, error in lacking.items():
+        if not seen or (isinstance(error, UnknownNameError) and name not in had):
+            raise error
+    if all(record["error"] for record in seen):
+        first = seen[0]
+        raise BenchError(f"no score to show: {first['proxy']} on {first['task']}: {first['error']}")
+
+
 def rows(
     task: Task, proxies: Sequence[str], truth: str | None, resamples: int, seed: int
 ) -> list[Record]:
+    """Correlate as `correlate_tasks` does, for one task that must have every proxy.
+
+    Raises DataError, OptionError or UnknownNameError for what the task does not have.
+    """
+    found, absent = _rows(task, proxies, truth, resamples, seed)
+    for error in absent.values():
+        raise error
+    return found
+
+
+def _rows(
+    task: Task, proxies: Sequence[str], truth: str | None, resamples: int, seed: int
+) -> tuple[list[Record], dict[str, BenchError]]:
     """Correlate the named proxies (by default all that the task records), one record each.
 
     `truth` is an accuracy or target by name; targets such as a latency keep their direction.
-    Without it, the rows are those that a study compares. Raises DataError or OptionError for what
-    the task does not have.
+    Without it, the rows are those that a study compares. `error` says why a proxy has no score
+    at all; for those that the task does not have, the errors come by name, too.
+
+    Raises:
+        DataError: The task has no such truth.
+        OptionError: It records no proxy, and none is named.
     """
     name, values = task.truth(truth)
     known = with_something(task) if truth is None else np.flatnonzero(~np.isnan(values))
-    wanted = list(proxies) or list(task.table.scores)
+    if truth is None:
+        _tell_of_truth(task, name)
+    wanted = list(dict.fromkeys(proxies)) or list(task.table.scores)
     if not wanted:
         raise OptionError(f"the task {task.name} records no proxy; name one by --proxy")
-    scored = scores_of(task, wanted, known)
+    scored: dict[str, Scored] = {}
+    absent: dict[str, BenchError] = {}
+    for proxy in wanted:
+        try:
+            scored |= scores_of(task, [proxy], known)
+        except (OptionError, UnknownNameError) as error:
+            absent[proxy] = error
+    records = _measured(task, name, known, scored, resamples, seed) if scored else []
+    measured = {record["proxy"]: record for record in records}
+    return [
+        measured[it] if it in measured else _lacking(task, it, absent[it]) for it in wanted
+    ], absent
+
+
+def _measured(
+    task: Task, truth: str, known: Ints, scored: dict[str, Scored], resamples: int, seed: int
+) -> list[Record]:
     params = task.table.scores.get("params")
     records = correlate(
         task.name,
-        values[known],
+        task.truth(truth)[1][known],
         {proxy: result.values for proxy, result in scored.items()},
         params=None if params is None else params[known],
-        maximise=task.table.maximise or name in task.table.targets,
+        maximise=task.table.maximise or truth in task.table.targets,
         resamples=resamples,
         groups=None if task.table.groups is None else task.table.groups[known],
         rng=np.random.default_rng(seed),
     )
     for record in records:
-        record |= {"truth": name, "errors": dict(scored[record["proxy"]].errors)}
+        result = scored[record["proxy"]]
+        record |= {"truth": truth, "errors": dict(result.errors), "error": _why(record, result)}
     return records
+
+
+def _why(record: Record, result: Scored) -> str | None:
+    """Why a proxy scored no architecture at all; None where it scored some."""
+    if record["n"] == 0:
+        return "recorded for none of the architectures"
+    if record["n_failed"] < record["n"]:
+        return None
+    if not result.errors:
+        return f"all {record['n']:,} failed"
+    reason, count = result.errors.most_common(1)[0]
+    message = result.messages.get(reason, "")
+    return f"all {record['n']:,} failed, {count:,} with {reason}" + (message and f": {message}")
+
+
+def _lacking(task: Task, proxy: str, error: BenchError) -> Record:
+    reason = "no such proxy" if isinstance(error, UnknownNameError) else "not recorded"
+    return {"task": task.name, "proxy": proxy, "n": 0, "n_failed": 0, "error": reason}
+
+
+def _tell_of_truth(task: Task, name: str) -> None:
+    """Say so where test stands in for a validation accuracy that some architectures lack."""
+    validation = task.table.accuracy.get("validation")
+    if task.table.directions and name != "validation" and validation is not None:
+        tell(
+            f"{task.name}: compared with {name}, as {int(np.isnan(validation).sum())} "
+            "architectures have no validation accuracy; --truth validation leaves these out"
+        )

@@ -27,17 +27,41 @@ def own_table(command: Any) -> Any:
     for option in (
         click.option("--minimise", is_flag=True, help="With --table: smaller accuracies win."),
         click.option(
+            "--metric", metavar="NAME", help="With --table: what is measured, if no accuracy."
+        ),
+        click.option(
+            "--empty",
+            type=click.Choice(["failed", "unrecorded"]),
+            help="With --table: what an empty or NaN score is; failed by default.",
+        ),
+        click.option(
+            "--lower-is-better",
+            multiple=True,
+            metavar="PROXY",
+            help="With --table: smaller values of it are better; repeatable.",
+        ),
+        click.option(
+            "--encoding",
+            metavar="NAME",
+            help="With --table: whose numbers its archs are, such as naslib.",
+        ),
+        click.option(
             "--column",
             "columns",
             multiple=True,
             metavar="OURS=THEIRS",
-            help="With --table: the file's name for arch, validation, test or train.",
+            help="With --table: the file's name for arch, validation, test, train, "
+            "targets.NAME or proxies.NAME.",
         ),
         click.option(
             "--ignore", multiple=True, metavar="COLUMN", help="With --table: no proxy; repeatable."
         ),
         click.option("--dataset", help="With --table: what its archs were trained on."),
-        click.option("--space", metavar="SPACE", help="With --table: the space of its archs."),
+        click.option(
+            "--space",
+            metavar="SPACE",
+            help="With --table: the space of its archs; opaque if it is none of ours.",
+        ),
         click.option(
             "--table",
             "tables",
@@ -48,6 +72,13 @@ def own_table(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+search_on = click.option(
+    "--search-on",
+    type=click.Choice(["test"]),
+    help="Tell searchers test accuracy, for tasks that have no validation.",
+)
 
 
 RECIPE = "NAME[,OPTION=VALUE]..."

@@ -18,6 +18,8 @@ class Scored:
     values: Floats
     errors: Counter[str] = field(default_factory=Counter)
     """How many architectures failed for each reason."""
+    messages: dict[str, str] = field(default_factory=dict)
+    """What was said at the first failure for a reason, where something was."""
 
 
 def oriented(values: Floats, proxy: Proxy | None) -> Floats:
@@ -38,14 +40,16 @@ def score_graphs(proxy: GraphProxy, space: Space, archs: Sequence[Arch]) -> Scor
     """
     values = np.full(len(archs), -np.inf)
     errors: Counter[str] = Counter()
+    messages: dict[str, str] = {}
     for i, arch in enumerate(archs):
         try:
             value = float(proxy(space.graph(arch)))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's proxy may raise anything
             errors[type(error).__name__] += 1
+            messages.setdefault(type(error).__name__, " ".join(str(error).split()))
             continue
         if np.isfinite(value):
             values[i] = value
         else:
             errors["non-finite"] += 1
-    return Scored(values, errors)
+    return Scored(values, errors, messages)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.base import Arch, ArchError, DataError, OptionError, Space
+from bench.tables._rows import encoded
 
 LISTED = 100_000
 """The largest space that is listed whole."""
@@ -74,6 +75,8 @@ def sampled(space: Space, count: int, rng: np.random.Generator) -> list[Arch]:
 def read(space: Space, path: Path) -> list[Arch]:
     """The architectures of a file: one a line, in any text form of the space.
 
+    Numbers that projects read differently say whose they are, as in `naslib:(4, 0, 3, 1, 4, 3)`.
+
     Raises:
         DataError: If the file cannot be read, holds none, or holds one twice.
         ArchError: If a line is no architecture of the space, naming it.
@@ -110,6 +113,6 @@ def distinct(space: Space, archs: Iterable[Arch]) -> list[Arch]:
 
 def _parsed(space: Space, text: str, where: str) -> Arch:
     try:
-        return space.parse(text)
+        return space.parse(encoded(text, space))
     except ArchError as error:
         raise ArchError(f"{where}: {error}") from error

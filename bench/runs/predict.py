@@ -176,6 +176,8 @@ def told(task: Task, run: PredictRun, done: Predicted) -> Record:
         "seconds": None if np.isnan(seconds) else seconds,
         "scored": done.oracle.scored,
     }
+    if task.table.searched_on != "validation":
+        row["searched_on"] = task.table.searched_on
     if done.prediction is None:
         return row
     row |= {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -122,7 +124,9 @@ def scores_of(task: Task, proxies: list[str], rows: Ints) -> dict[str, Scored]:
     for name in dict.fromkeys(proxies):
         proxy = task.proxy(name)
         if name in task.table.scores:
-            result[name] = Scored(oriented(task.table.scores[name][rows], proxy))
+            reasons = task.table.failures.get(name, {})
+            errors = Counter(reasons[row] for row in rows.tolist() if row in reasons)
+            result[name] = Scored(oriented(task.table.scores[name][rows], proxy), errors)
             continue
         if not isinstance(proxy, GraphProxy):
             live = "; ipl-bench score computes it" if isinstance(proxy, Computed) else ""
@@ -133,5 +137,5 @@ def scores_of(task: Task, proxies: list[str], rows: Ints) -> dict[str, Scored]:
         if archs is None:
             archs = [task.space.parse(task.table.archs[row]) for row in rows.tolist()]
         found = score_graphs(proxy, task.space, archs)
-        result[name] = Scored(oriented(found.values, proxy), found.errors)
+        result[name] = replace(found, values=oriented(found.values, proxy))
     return result

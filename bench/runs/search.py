@@ -92,7 +92,8 @@ def judged(task: Asked, run: SearchRun, search: Search) -> Record:
     The pick is the best validation accuracy seen, the earliest of equals. Test accuracy is looked
     up here, when the searcher is gone. Regrets are distances to the best that could be asked for,
     never negative, and null where nobody knows it; `seconds` is null where the task does not
-    record them; `failed_queries` is there where queries failed.
+    record them; `failed_queries` is there where queries failed, `searched_on` where searchers were
+    told another accuracy than validation.
     """
     table, answers, oracle = task.table, task.answers, search.oracle
     row: Record = {
@@ -107,6 +108,8 @@ def judged(task: Asked, run: SearchRun, search: Search) -> Record:
         "seconds": oracle.clock[-1] if oracle.clock else None,
         "scored": oracle.scored,
     }
+    if table.searched_on != "validation":
+        row["searched_on"] = table.searched_on
     answered = _answered(answers, oracle)
     if len(answered) < len(oracle.steps):
         row["failed_queries"] = len(oracle.steps) - len(answered)

@@ -111,6 +111,16 @@ class Answering(Protocol):
         """The proxies that can be had."""
 
 
+@dataclass(frozen=True)
+class OwnColumn:
+    """The facts of a column whose direction a user's table states; nothing else is known."""
+
+    name: str
+    higher_is_better: bool
+    needs: frozenset[str] = frozenset()
+    paper: str = "not stated"
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """A space and a table of it."""
@@ -131,8 +141,11 @@ class Task:
     def proxy(self, name: str) -> Proxy | None:
         """The facts of a proxy, or None for a column of a user's own table.
 
-        Raises UnknownNameError where there is neither.
+        A column has the direction that its table states, whatever a built-in proxy of its name
+        has. Raises UnknownNameError where there is neither.
         """
+        if name in self.table.directions:
+            return OwnColumn(name, self.table.directions[name])
         if name in self.table.scores and name not in members.names("proxies"):
             return None
         return members.proxy(name)
@@ -162,6 +175,11 @@ class Answers:
     def __init__(self, task: Task) -> None:
         self.task = task
         table, space = task.table, task.space
+        if "validation" not in table.accuracy and "test" in table.accuracy:
+            raise DataError(
+                f"{table.name} has no validation accuracy to search on, only "
+                f"{', '.join(table.accuracy)}; --search-on test tells searchers test accuracy"
+            )
         validation = column(table, "validation")
         known = np.flatnonzero(~np.isnan(validation))
         if not len(known):

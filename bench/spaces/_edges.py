@@ -31,11 +31,18 @@ class EdgeSpace:
     texts: Mapping[str, _text.Form]
     function: Callable[[Arch], Hashable]
     """A key that two architectures share if they compute the same function."""
+    numbered: Mapping[str, _text.Encoding]
+    """The conventions by which projects write these cells as numbers."""
 
     @property
     def forms(self) -> tuple[str, ...]:
         """The names of the text forms; the first is the native one."""
         return tuple(self.texts)
+
+    @property
+    def encodings(self) -> Mapping[str, str]:
+        """What numbers mean, by the name of whose they are."""
+        return _text.abouts(self.numbered)
 
     @property
     def size(self) -> int:
@@ -44,7 +51,7 @@ class EdgeSpace:
 
     def parse(self, text: str) -> Arch:
         """Read any of the text forms. Raises ArchError."""
-        return _text.parse(self.name, self.texts, text)
+        return _text.parse(self.name, self.texts, text, self.numbered)
 
     def text(self, arch: Arch, form: str | None = None) -> str:
         """Write an architecture, natively unless a form is named. Raises ArchError."""
@@ -112,6 +119,31 @@ class EdgeSpace:
                 f"shape {' x '.join(map(str, np.shape(graph.adjacency)))}."
             )
         return tuple(self.labels.index(operation) for operation in inner)
+
+
+def read_digits(compact: str, labels: int) -> Arch | None:
+    """Six numbers below `labels`, in the order they stand in; None for any other text."""
+    numbers = _text.digits(compact)
+    if numbers is None or len(numbers) != len(EDGES) or max(numbers) >= labels:
+        return None
+    return numbers
+
+
+def source_first(labels: tuple[str, ...], order: tuple[str, ...]) -> Callable[[str], Arch | None]:
+    """The reader of six numbers that name operations of `order`, edges ordered by their source.
+
+    Args:
+        labels: The space's operations, which an architecture's integers index.
+        order: The same operations in the order of the numbers that are read.
+    """
+    places = tuple(sorted(EDGES).index(edge) for edge in EDGES)
+    ours = tuple(labels.index(label) for label in order)
+
+    def read(compact: str) -> Arch | None:
+        numbers = read_digits(compact, len(labels))
+        return None if numbers is None else tuple(ours[numbers[place]] for place in places)
+
+    return read
 
 
 @functools.cache

@@ -7,8 +7,9 @@ pattern is linear and ASCII only, and nothing is ever evaluated.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bench.base import Arch, ArchError, UnknownNameError
 
@@ -29,26 +30,54 @@ class Form:
     example: str
 
 
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """One project's way to write architectures as bare numbers, which others number otherwise.
+
+    A text says whose numbers it holds by the encoding's name and a colon before them, as in
+    `naslib:(4, 0, 3, 1, 4, 3)`; so written, it is never read by another convention.
+    """
+
+    read: Callable[[str], Arch | None]
+    """The architecture of the numbers without blanks; None if they are of another form."""
+    about: str
+    """Whose numbers they are, and what they mean."""
+
+
 def quoted(value: object) -> str:
     """The start of a value's repr, short enough for an error message."""
     text = repr(value[: _SHOWN + 1] if isinstance(value, str | tuple | list) else value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
-def parse(space: str, forms: Mapping[str, Form], text: str) -> Arch:
-    """Read a text in the first form that fits; blanks do not matter.
+def parse(
+    space: str,
+    forms: Mapping[str, Form],
+    text: str,
+    encodings: Mapping[str, Encoding] = MappingProxyType({}),
+) -> Arch:
+    """Read a text in the first form that fits, or in the encoding it names; blanks do not matter.
 
     Raises:
         ArchError: No form fits, or the text is too long to be one.
     """
     if len(text) <= LONGEST:
         compact = text.replace(" ", "").strip()
-        for form in forms.values():
-            arch = form.read(compact)
+        named, colon, numbers = compact.partition(":")
+        readers: Iterable[Form | Encoding] = (
+            [encodings[named]] if colon and named in encodings else forms.values()
+        )
+        for form in readers:
+            arch = form.read(numbers if isinstance(form, Encoding) else compact)
             if arch is not None:
                 return arch
     examples = " or ".join(form.example for form in forms.values())
     raise ArchError(f"Expected a {space} architecture such as {examples}, got {quoted(text)}.")
+
+
+def abouts(encodings: Mapping[str, Encoding]) -> dict[str, str]:
+    """What each encoding's numbers mean, by its name, as `bench.base.Numbered` has it."""
+    return {name: each.about for name, each in encodings.items()}
 
 
 def write(space: str, forms: Mapping[str, Form], arch: Arch, form: str | None) -> str:

@@ -25,6 +25,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
+from types import MappingProxyType
 
 import numpy as np
 
@@ -44,6 +45,8 @@ _LABELS = (
     "none",
 )
 _NONE = _LABELS.index("none")
+_PRIMITIVES = ("none", *_LABELS[:_NONE])
+"""The operations as DARTS lists them."""
 _INPUTS = ("c_{k-2}", "c_{k-1}")
 # Per node the unordered pairs of its predecessors, then all its choices in the standard space.
 _PREDECESSORS = tuple(tuple(itertools.combinations(range(2 + i), 2)) for i in range(_NODES))
@@ -68,12 +71,20 @@ class Darts:
     name = "darts"
     operations = (*_INPUTS, *_LABELS, "output")
     forms = ("tuple", "genotype")
+    encodings = MappingProxyType(
+        {
+            "naslib": "NASLib's, of NAS-Bench-Suite-Zero: pairs (predecessor, operation), "
+            + ", ".join(f"{number} {label}" for number, label in enumerate(_LABELS)),
+            "darts": "DARTS' own list: pairs (predecessor, operation), "
+            + ", ".join(f"{number} {label}" for number, label in enumerate(_PRIMITIVES)),
+        }
+    )
     size = _CELL**2
     """About 1.08e18: 1, 3, 6 and 10 pairs of predecessors, 7 x 7 operations each, two cells."""
 
     def parse(self, text: str) -> Arch:
         """Read either text form. Raises ArchError."""
-        arch = _text.parse(self.name, _FORMS, text)
+        arch = _text.parse(self.name, _FORMS, text, _NUMBERED)
         self.check(arch)
         return arch
 
@@ -239,6 +250,16 @@ def _read_tuple(compact: str) -> Arch | None:
     return tuple(map(int, match.groups())) if match else None
 
 
+def _read_primitives(compact: str) -> Arch | None:
+    """Pairs of a tuple whose operations are numbered as DARTS lists them."""
+    arch = _read_tuple(compact)
+    if arch is None:
+        return None
+    return tuple(
+        _LABELS.index(_PRIMITIVES[number]) if at % 2 else number for at, number in enumerate(arch)
+    )
+
+
 def _read_genotype(compact: str) -> Arch | None:
     match = _GENOTYPE.fullmatch(compact)
     if match is None:
@@ -268,4 +289,8 @@ _FORMS = {
     "genotype": _text.Form(
         _read_genotype, _write_genotype, "Genotype(normal=[('sep_conv_3x3', 0), ...], ...)"
     ),
+}
+_NUMBERED = {
+    "naslib": _text.Encoding(_read_tuple, Darts.encodings["naslib"]),
+    "darts": _text.Encoding(_read_primitives, Darts.encodings["darts"]),
 }

@@ -29,6 +29,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
+from types import MappingProxyType
 
 import numpy as np
 
@@ -56,12 +57,18 @@ class NasBench101:
     operations = ("input", "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3", "output")
     """In the order of arch2vec."""
     forms = ("tuple", "bits")
+    encodings = MappingProxyType(
+        {
+            "naslib": "NASLib's, of NAS-Bench-Suite-Zero: the adjacency row by row, then 0 input, "
+            "1 output, 2 maxpool3x3, 3 conv1x1-bn-relu, 4 conv3x3-bn-relu"
+        }
+    )
     size = 423_624
     """Classes of isomorphic cells; a data test finds each of them once in the published table."""
 
     def parse(self, text: str) -> Arch:
         """Read either text form, and prune the cell. Raises ArchError."""
-        return _text.parse(self.name, _FORMS, text)
+        return _text.parse(self.name, _FORMS, text, _NUMBERED)
 
     def text(self, arch: Arch, form: str | None = None) -> str:
         """Write an architecture, as a tuple unless "bits" is asked for. Raises ArchError."""
@@ -166,6 +173,9 @@ _FORMS = {
     "tuple": _text.Form(_read_tuple, str, "(0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 4, 1)"),
     "bits": _text.Form(_read_bits, _write_bits, "7-1205349-02001"),
 }
+
+
+_NUMBERED = {"naslib": _text.Encoding(_read_tuple, NasBench101.encodings["naslib"])}
 
 
 def _specification(arch: Arch) -> Cell:

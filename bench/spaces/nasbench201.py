@@ -8,6 +8,8 @@ Our numbering of the operations, used in an architecture: 0 none, 1 skip_connect
 3 nor_conv_3x3, 4 avg_pool_3x3; the edges are in the order of the arch string, destination first.
 The suite's tuple numbers them 0 skip_connect, 1 none, 2 nor_conv_3x3, 3 nor_conv_1x1,
 4 avg_pool_3x3, and orders the edges source first: (0-1), (0-2), (0-3), (1-2), (1-3), (2-3).
+Six numbers are a valid cell by either, so a stranger's tuple needs a word: `naslib:(...)` or
+`nasbench201:(...)`.
 
 How many cells are there? All figures are counted by the tests.
 
@@ -32,16 +34,14 @@ from collections.abc import Hashable
 
 from bench.base import Arch
 from bench.spaces import _text
-from bench.spaces._edges import EdgeSpace
+from bench.spaces._edges import EdgeSpace, read_digits, source_first
 from bench.spaces._function import EDGES, IDENTITY, POOL, ZERO, function_key
 
 _LABELS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 _KINDS = (ZERO, IDENTITY, "nor_conv_1x1", "nor_conv_3x3", POOL)
 _SUITE_LABELS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
-# An edge's place in the suite's tuple, and an operation's number there, by ours; and back.
+# An operation's number in the suite's tuple by ours, and which of our edges stands there.
 _TO_SUITE = tuple(_SUITE_LABELS.index(label) for label in _LABELS)
-_FROM_SUITE = tuple(_LABELS.index(label) for label in _SUITE_LABELS)
-_PLACES = tuple(sorted(EDGES).index(edge) for edge in EDGES)
 _EDGES = tuple(EDGES.index(edge) for edge in sorted(EDGES))
 
 _TEMPLATE = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
@@ -57,11 +57,11 @@ def _write_string(arch: Arch) -> str:
     return _TEMPLATE.format(*(_LABELS[operation] for operation in arch))
 
 
-def _read_tuple(compact: str) -> Arch | None:
-    numbers = _text.digits(compact)
-    if numbers is None or len(numbers) != len(EDGES) or max(numbers) >= len(_LABELS):
-        return None
-    return tuple(_FROM_SUITE[numbers[place]] for place in _PLACES)
+_read_tuple = source_first(_LABELS, _SUITE_LABELS)
+
+
+def _read_own_numbers(compact: str) -> Arch | None:
+    return read_digits(compact, len(_LABELS))
 
 
 def _write_tuple(arch: Arch) -> str:
@@ -92,4 +92,18 @@ NASBENCH201 = EdgeSpace(
         "tuple": _text.Form(_read_tuple, _write_tuple, "(4, 0, 3, 1, 4, 3)"),
     },
     function=_function,
+    numbered={
+        "naslib": _text.Encoding(
+            _read_tuple,
+            "NASLib's, of NAS-Bench-Suite-Zero: "
+            + ", ".join(f"{number} {label}" for number, label in enumerate(_SUITE_LABELS))
+            + ", edges ordered by their source",
+        ),
+        "nasbench201": _text.Encoding(
+            _read_own_numbers,
+            "NAS-Bench-201's own list: "
+            + ", ".join(f"{number} {label}" for number, label in enumerate(_LABELS))
+            + ", edges in the order of the arch string",
+        ),
+    },
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.base import Arch, ArchError, Graph, Space
+from bench.base import Arch, ArchError, Graph, Numbered, Space
 from bench.spaces import _text
 from bench.spaces.encoding import flat
 
@@ -72,6 +72,11 @@ class Pool:
     def forms(self) -> tuple[str, ...]:
         """The names of the text forms; the first is the native one."""
         return self._space.forms
+
+    @property
+    def encodings(self) -> Mapping[str, str]:
+        """What numbers mean, by the name of whose they are; none where the space has none."""
+        return self._space.encodings if isinstance(self._space, Numbered) else {}
 
     @property
     def size(self) -> int:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from bench.base import Arch, ArchError, DataError, Floats, Ints, Space
+from bench.base import Arch, ArchError, DataError, Floats, Ints, Numbered, OptionError, Space, Table
+
+_BARE = re.compile(r"[\s0-9,()\[\]]*[0-9][\s0-9,()\[\]]*")
+"""Numbers and brackets, and nothing that says what they mean."""
 
 
 def parse_all(texts: Iterable[str], space: Space, name: str) -> list[Arch]:
@@ -15,10 +20,27 @@ def parse_all(texts: Iterable[str], space: Space, name: str) -> list[Arch]:
     Raises:
         DataError: If one cannot be read; the message names the file and the row.
     """
+    return _parsed(texts, space, name, lambda text: text)
+
+
+def parse_own(
+    texts: Iterable[str], space: Space, name: str, encoding: str | None = None
+) -> list[Arch]:
+    """Read every text of a stranger's file, whose numbers are of the encoding that is given.
+
+    Raises:
+        DataError: If one cannot be read, or could be read in two ways.
+    """
+    return _parsed(texts, space, name, lambda text: encoded(text, space, encoding))
+
+
+def _parsed(
+    texts: Iterable[str], space: Space, name: str, written: Callable[[str], str]
+) -> list[Arch]:
     archs = []
     for row, text in enumerate(texts, 1):
         try:
-            archs.append(space.parse(text))
+            archs.append(space.parse(written(text)))
         except ArchError as error:
             raise DataError(
                 f"{name}: row {row} holds no {space.name} architecture: {error}"
@@ -26,14 +48,57 @@ def parse_all(texts: Iterable[str], space: Space, name: str) -> list[Arch]:
     return archs
 
 
-def refuse_repeats(archs: Sequence[Arch], space: Space, name: str) -> None:
-    """Raise DataError, naming the architecture and both rows, if one stands there twice."""
+def encoded(text: str, space: Space, encoding: str | None = None) -> str:
+    """Say whose numbers a stranger's text holds, if it is numbers alone; other texts say it.
+
+    Args:
+        text: An architecture, as somebody wrote it.
+        space: Its space.
+        encoding: Whose numbers they are, one of the space's encodings.
+
+    Raises:
+        ArchError: It is bare numbers, which several projects read differently, and nobody says
+            whose they are.
+    """
+    if not isinstance(space, Numbered) or not space.encodings or not _BARE.fullmatch(text):
+        return text
+    if encoding is None:
+        raise ArchError(
+            f"{text!r} does not say whose numbers it holds, and projects number differently; "
+            f"say so by --encoding NAME, or write NAME: before it, where NAME is {_listed(space.encodings)}"
+        )
+    return f"{encoding}:{text}"
+
+
+def check_encoding(space: Space, encoding: str | None) -> None:
+    """Raise OptionError unless the space has this encoding, or none is given."""
+    known = space.encodings if isinstance(space, Numbered) else {}
+    if encoding is not None and encoding not in known:
+        raise OptionError(
+            f"expected an encoding of {space.name}, "
+            f"{_listed(known) or 'which has none, as its texts say what they mean'}; got "
+            f"{encoding!r}"
+        )
+
+
+def _listed(encodings: Mapping[str, str]) -> str:
+    return " or ".join(f"{name} ({about})" for name, about in encodings.items())
+
+
+def refuse_repeats(
+    archs: Sequence[Arch], space: Space, name: str, rows: Sequence[int] | None = None
+) -> None:
+    """Raise DataError, naming the architecture and both rows, if one stands there twice.
+
+    `rows` are the architectures' places in the file, 1 and on by default.
+    """
     first: dict[Arch, int] = {}
-    for row, arch in enumerate(archs, 1):
+    for row, arch in zip(rows or range(1, 1 + len(archs)), archs, strict=True):
         if first.setdefault(arch, row) != row:
             raise DataError(
                 f"{name}: expected every architecture once,"
-                f" got {space.text(arch)} in rows {first[arch]} and {row}"
+                f" got {space.text(arch)} in rows {first[arch]} and {row};"
+                " keep one of them, or their mean"
             )
 
 
@@ -72,6 +137,30 @@ def spread(values: Floats, rows: Ints, n: int) -> Floats:
     out = np.full(n, np.nan)
     out[rows] = values
     return out
+
+
+def of_rows(table: Table, rows: Ints) -> Table:
+    """Return the table with `k` of its rows, in this order, every column with them."""
+
+    def kept(group: str) -> dict[str, Floats]:
+        return {it: values[rows] for it, values in getattr(table, group).items()}
+
+    place = {row: number for number, row in enumerate(rows.tolist())}
+    return replace(
+        table,
+        archs=[table.archs[row] for row in rows.tolist()],
+        accuracy=kept("accuracy"),
+        scores=kept("scores"),
+        score_seconds=kept("score_seconds"),
+        targets=kept("targets"),
+        repeats=kept("repeats"),
+        training_seconds=None if table.training_seconds is None else table.training_seconds[rows],
+        groups=None if table.groups is None else table.groups[rows],
+        failures={
+            it: {place[row]: why for row, why in reasons.items() if row in place}
+            for it, reasons in table.failures.items()
+        },
+    )
 
 
 def check_index(values: Floats, name: str) -> None:

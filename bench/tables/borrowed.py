@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.base import Arch, Bools, DataError, Ints, OptionError, Space, Table, TableReader
+from bench.tables._rows import of_rows
 from bench.tables.cache import load
 
 
@@ -62,19 +63,21 @@ def borrow(name: str, table: Table, lender: Table, space: Space) -> Table:
     seconds = {it: v[places] for it, v in lender.score_seconds.items() if it in known}
     exact = sum(table.archs[r] == lender.archs[p] for r, p in zip(rows, places, strict=True))
     return replace(
-        table,
+        of_rows(table, rows),
         name=name,
-        archs=[table.archs[row] for row in rows.tolist()],
-        accuracy={it: values[rows] for it, values in table.accuracy.items()},
         scores=known,
         score_seconds=seconds,
-        targets={it: values[rows] for it, values in table.targets.items()},
-        repeats={it: values[rows] for it, values in table.repeats.items()},
-        training_seconds=None if table.training_seconds is None else table.training_seconds[rows],
+        directions=lender.directions,
+        failures={it: _lent(reasons, places) for it, reasons in lender.failures.items()},
         groups=places if len(np.unique(places)) < len(places) else None,
         sources=tuple(dict.fromkeys([*table.sources, *lender.sources])),
         notes="; ".join(filter(None, [_about(table, lender, len(rows), exact), table.notes])),
     )
+
+
+def _lent(reasons: Mapping[int, str], places: Ints) -> dict[int, str]:
+    """Why scores failed, by the row that borrows them."""
+    return {row: reasons[place] for row, place in enumerate(places.tolist()) if place in reasons}
 
 
 def _about(table: Table, lender: Table, rows: int, exact: int) -> str:

@@ -25,7 +25,10 @@ PARSER_VERSION = 3
 """Raised whenever a reader gives another table from the same files."""
 
 GROUPS = ("accuracy", "scores", "score_seconds", "targets", "repeats")
-FACTS = ("name", "space", "dataset", "metric", "maximise", "canonical", "sources", "notes")
+FACTS = (
+    *("name", "space", "dataset", "metric", "maximise", "canonical", "sources", "notes"),
+    *("directions", "searched_on", "failures"),
+)
 METADATA = b"ipl-bench"
 
 _LONGEST = 120
@@ -96,6 +99,9 @@ def _to_arrow(table: Table) -> pa.Table:
     import pyarrow as pa
 
     facts = {it: getattr(table, it) for it in FACTS}
+    for fact in ("directions", "failures"):
+        # As plain dicts: a plugin's mapping may be of another kind, which JSON does not take.
+        facts[fact] = {it: _plain(value) for it, value in facts[fact].items()}
     columns: dict[str, Any] = {"arch": pa.array(table.archs, pa.large_string())}
     for group in GROUPS:
         for name, values in getattr(table, group).items():
@@ -106,6 +112,10 @@ def _to_arrow(table: Table) -> pa.Table:
         columns["groups"] = table.groups
     arrow = pa.table(columns)
     return arrow.replace_schema_metadata({METADATA: json.dumps(facts)})
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool) else dict(value)
 
 
 def _load(place: Path) -> Table:
@@ -120,7 +130,12 @@ def _load(place: Path) -> Table:
     try:
         arrow = pq.read_table(place, page_checksum_verification=True)
         facts = json.loads(arrow.schema.metadata[METADATA])
-        return _from_arrow(arrow, facts | {"sources": tuple(facts["sources"])})
+        failures = {
+            it: {int(row): why for row, why in reasons.items()}
+            for it, reasons in facts.get("failures", {}).items()
+        }
+        facts |= {"sources": tuple(facts["sources"]), "failures": failures}
+        return _from_arrow(arrow, facts)
     except (pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:
         raise DataError(
             f"expected a cached table, got a damaged {place.name}: {type(error).__name__}: {error}"

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.base import Arch, DataError, Floats, Space, Table
-from bench.tables._frame import clean_scores
+from bench.base import Arch, DataError, Floats, Numbered, Space, Table
+from bench.tables._frame import Frame, clean_scores
 from bench.tables._rows import parse_all
 
 LABELS = frozenset({"idx", "id", "arch", "net"})
@@ -25,6 +25,11 @@ VALIDATION = "val_accuracy"
 SSIM = frozenset({"autoencoder", "normal"})
 METRICS = {"room_layout": "negative_loss"} | dict.fromkeys(SSIM, "ssim")
 """By dataset, where `val_accuracy` is no accuracy; larger is better in all of them."""
+
+ENCODING, GRAPH_ENCODING = "naslib", "naslib-graph"
+"""What spaces call NASLib's tuples; the second are those of cells that it holds as graphs."""
+GRAPH_DATASETS = frozenset({"svhn", "ninapro", "scifar100"})
+"""Of these the suite trained cells as graphs in every space."""
 
 _ROUND = str.maketrans("[]", "()")
 
@@ -48,7 +53,7 @@ def read_suite_zero(path: Path, space: Space, dataset: str, name: str | None = N
             architecture or the same key twice.
     """
     entries = _entries(_load(path), path.name, dataset)
-    archs = parse_all([text.translate(_ROUND) for text in entries], space, path.name)
+    archs = parse_all(map(_tuple, entries), space, path.name)
     first: dict[Arch, Mapping[str, Any]] = {}
     for arch, entry in zip(archs, entries.values(), strict=True):
         first.setdefault(arch, entry)
@@ -74,6 +79,46 @@ def read_suite_zero(path: Path, space: Space, dataset: str, name: str | None = N
         notes="validation is the suite's own val_accuracy"
         + (f"; {repeats} repeats of an architecture were left out" if repeats else ""),
     )
+
+
+def read_cells_of(path: Path, dataset: str) -> tuple[Frame, dict[str, Floats]]:
+    """Read one dataset of such a file as columns, whatever they hold, and each score's seconds.
+
+    The column `arch` holds the keys; what an entry lacks is None. The suite's own labels of an
+    entry are left out.
+
+    Raises:
+        DataError: If the file is damaged or foreign, lacks the dataset, or holds a key twice.
+    """
+    entries = _entries(_load(path), path.name, dataset)
+    names = dict.fromkeys(key for entry in entries.values() for key in entry if key not in LABELS)
+    columns: dict[str, list[Any]] = {"arch": [_tuple(text) for text in entries]}
+    seconds = {}
+    for name in names:
+        cells = [entry.get(name) for entry in entries.values()]
+        columns[name] = [_part(cell, "score") for cell in cells]
+        took = [_part(cell, "time") for cell in cells]
+        if any(isinstance(each, int | float) for each in took):
+            seconds[name] = np.array(
+                [each if isinstance(each, int | float) else np.nan for each in took], np.float64
+            )
+    return Frame(path.name, columns, len(entries)), seconds
+
+
+def encoding_of(space: Space, dataset: str) -> str | None:
+    """Whose numbers the tuples of such a file are: NASLib's, which has two kinds for some spaces.
+
+    None for a space that has no encodings.
+    """
+    known = space.encodings if isinstance(space, Numbered) else {}
+    if dataset in GRAPH_DATASETS and GRAPH_ENCODING in known:
+        return GRAPH_ENCODING
+    return ENCODING if ENCODING in known else None
+
+
+def _tuple(text: str) -> str:
+    """An architecture's key as a tuple; some files write lists."""
+    return text.translate(_ROUND)
 
 
 def _load(path: Path) -> Any:
