@@ -258,9 +258,18 @@ def report(
             f"figures need {error.name}, which is not here; pip install 'ipl-bench[figures]'"
         ) from error
     workers = workers or os.cpu_count() or 1
+    faults: list[str] = []
+
+    def left_out(study: str, why: str) -> None:
+        faults.append(f"{study}: {why}")
+        tell(f"left out: {study}, which cannot be reported: {why}")
+
     with Printer(json, "tasks") as printer:
-        written = write_reports(results, reports, studies, workers=workers)
+        written = write_reports(results, reports, studies, workers=workers, left_out=left_out)
         for row in reporting.summary(written):
             printer.add(row)
     pages = [path for path in written if path.name == "README.md"]
-    tell(f"wrote {len(written)} files; begin with {', '.join(map(str, pages))}")
+    if written:
+        tell(f"wrote {len(written)} files; begin with {', '.join(map(str, pages))}")
+    if faults:
+        raise BenchError(f"{len(faults)} of the studies could not be reported: {'; '.join(faults)}")

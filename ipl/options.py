@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from bench.base import OptionError
 from ipl.transforms import KINDS
@@ -119,13 +119,14 @@ def takes_options(member: _Member) -> _Member:
     The bench reads a member's options, their types and defaults off its signature.
     """
     own = inspect.signature(member)
+    stated = get_type_hints(Options)
     named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
     told = [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
-            annotation=field.type,
+            annotation=stated[field.name],
         )
         for field in fields(Options)
     ]

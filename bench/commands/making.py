@@ -11,8 +11,9 @@ from bench.commands.scoring import What, architectures
 from bench.commands.showing import rated_bar
 from bench.runs import live, members, streamed
 from bench.runs.live import STACKED
+from bench.runs.recipes import by_content, images_sha256, read
 from bench.runs.train import TrainRun
-from bench.training.recipe import Recipe, parse
+from bench.training.recipe import Recipe
 
 STACK = 32
 """Networks trained at once, where none is told and they can be; on one core more gain nothing."""
@@ -59,11 +60,10 @@ def make_table(
     """
     live.require_torch()
     from bench.runs import train_made, train_rows, train_store
-    from bench.runs.recipes import images_sha256
 
     folder = streamed.folder_for(results, study, resume=resume, stream=train_store.STREAM)
     space = members.space(name)
-    recipe = parse(wanted.recipe)
+    recipe = read(wanted.recipe)
     archs = chosen(space, wanted)
     run = run_of(space, archs, recipe, wanted)
     train_rows.check(run, archs)
@@ -102,7 +102,7 @@ def run_of(space: Space, archs: list[Arch], recipe: Recipe, wanted: Wanted) -> T
         archs=len(archs),
         archs_sha256=live.digest(space, archs),
         recipe=str(recipe),
-        recipe_hash=recipe.hash,
+        recipe_hash=by_content(recipe).hash,
         seeds=tuple(range(first, end)),
         repeated=wanted.repeated,
         more_seeds=tuple(more),

@@ -22,6 +22,8 @@ from bench.runs import (
     streamed,
 )
 from bench.runs.live import LiveRun
+from bench.runs.recipes import read
+from bench.tables import images
 
 if TYPE_CHECKING:
     from torch import nn
@@ -141,8 +143,8 @@ def score_space(
 def _images(what: What) -> dict[str, Any]:
     """The fields of a run that say what images and how large networks are."""
     if what.recipe is not None:
-        return live.by_recipe(what.recipe)
-    return {"dataset": what.dataset, "shape": shape_of(what.shape)}
+        return live.by_recipe(read(what.recipe))
+    return {"dataset": images.dataset(what.dataset).name, "shape": shape_of(what.shape)}
 
 
 def score_model(text: str, what: What) -> Iterator[Record]:

@@ -13,11 +13,12 @@ from bench.runs import members
 from bench.runs.live import require_torch
 from bench.runs.oracle import parse_budget
 from bench.runs.parquet import to_bytes
+from bench.runs.recipes import read
 from bench.runs.row import SearchRun
 from bench.runs.search import judged, search_all, traces
 from bench.runs.store import write_whole
 from bench.runs.tasks import Asked
-from bench.training.recipe import Recipe, parse
+from bench.training.recipe import Recipe
 
 SHOWN = ("task", "searcher", "seed", "queries", "validation", "test", "regret", "error")
 
@@ -27,7 +28,7 @@ def recipe_of(oracle: str, recipe: str | None) -> Recipe | None:
     if (oracle == "train") != (recipe is not None):
         got = "--oracle train alone" if recipe is None else "--recipe alone"
         raise OptionError(f"expected --oracle train and --recipe NAME together, got {got}")
-    return None if recipe is None else parse(recipe)
+    return None if recipe is None else read(recipe)
 
 
 def trained(names: Sequence[str], recipe: Recipe, own: dict[str, Any]) -> list[Asked]:

@@ -101,23 +101,45 @@ def load_studies(results: Path, names: Sequence[str] = ()) -> Iterator[Study]:
         DataError: There is nothing to report, or a file is missing, damaged or foreign.
     """
     found = 0
-    known = _study_names(results)
-    for name in names:
-        if known and name not in known:
-            raise did_you_mean("study", name, known)
-    for name in [name for name in known if not names or name in names]:
-        rows = _read_folders(results / name)
-        for commit in sorted({row["commit"] for _, row in rows}):
+    for name in study_names(results, names):
+        for study in load_study(results, name):
             found += 1
-            yield _build(name, commit, [pair for pair in rows if pair[1]["commit"] == commit])
+            yield study
     if not found:
-        raise DataError(f"expected a study with rows in {results}/STUDY/*/{ROWS}; got none")
+        raise nothing_in(results)
 
 
-def _study_names(results: Path) -> list[str]:
+def study_names(results: Path, names: Sequence[str] = ()) -> list[str]:
+    """The studies under `results`, of those names where any are given, in alphabetical order.
+
+    Raises:
+        UnknownNameError: There is no study of a name.
+        DataError: There is no such folder, or no study in it.
+    """
     if not results.is_dir():
         raise DataError(f"expected a folder of results; got {results}, which does not exist")
-    return sorted({path.parent.parent.name for path in results.glob(f"*/*/{ROWS}")})
+    known = sorted({path.parent.parent.name for path in results.glob(f"*/*/{ROWS}")})
+    if not known:
+        raise nothing_in(results)
+    for name in names:
+        if name not in known:
+            raise did_you_mean("study", name, known)
+    return [name for name in known if not names or name in names]
+
+
+def nothing_in(results: Path) -> DataError:
+    """The error where a folder of results has no rows."""
+    return DataError(f"expected a study with rows in {results}/STUDY/*/{ROWS}; got none")
+
+
+def load_study(results: Path, name: str) -> Iterator[Study]:
+    """Read one study of `results`, each commit of it apart; none where no row is there.
+
+    Raises DataError where a file is missing, damaged or foreign.
+    """
+    rows = _read_folders(results / name)
+    for commit in sorted({row["commit"] for _, row in rows}):
+        yield _build(name, commit, [pair for pair in rows if pair[1]["commit"] == commit])
 
 
 def _read_folders(folder: Path) -> list[tuple[Path, Record]]:

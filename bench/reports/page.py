@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,7 @@ def counts(study: Study) -> str:
         ("search", "searches"): len(study.searches),
         ("prediction", "predictions"): sum(len(group.rows) for group in study.predictions),
         ("profile", "profiles"): len({row["run"] for row in study.profiles}),
+        ("table of trainings", "tables of trainings"): len(study.made),
         ("failed run", "failed runs"): len(study.failed),
     }
     return ", ".join(
@@ -123,18 +124,34 @@ def _head(study: Study, command: str) -> str:
 
 
 def _protocol(run: Mapping[str, Any]) -> str:
-    """How networks were scored live."""
+    """How networks were scored live or, where the run has a recipe's hash, trained."""
+    told = [f"{run['archs']:,} architectures of {run['space']}"]
+    told[0] += ", one of each isomorphism class" if run["distinct"] else ""
+    if "recipe_hash" in run:
+        return "; ".join([f"trained: {told[0]}", *_training(run)])
     shape = ", ".join(f"{name} {value}" for name, value in run.get("shape", ()))
     told = [
-        f"scored live: {run['archs']:,} architectures of {run['space']}"
-        + (", one of each isomorphism class" if run["distinct"] else ""),
+        f"scored live: {told[0]}",
         f"{run['dataset']}, minibatches of {run['batch']}",
         f"networks of {shape or 'the usual size'}",
-        f"seeds {', '.join(map(str, run['seeds']))}",
+        _seeds_of(run["seeds"]),
     ]
     if len(run["seeds"]) > 1:
         told.append("tables and figures show the first seed, but where they say otherwise")
     return "; ".join(told)
+
+
+def _training(run: Mapping[str, Any]) -> Iterator[str]:
+    """By which recipe and seeds a table's networks were trained."""
+    yield f"recipe {run['recipe']} ({run['recipe_hash']})"
+    yield _seeds_of(run["seeds"])
+    if run["repeated"]:
+        more = len(run["seeds"]) + len(run["more_seeds"])
+        yield f"the first {run['repeated']:,} by {more} seeds"
+
+
+def _seeds_of(seeds: Sequence[int]) -> str:
+    return f"seeds {', '.join(map(str, seeds))}"
 
 
 def _picture(picture: Picture) -> str:

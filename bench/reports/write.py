@@ -11,17 +11,16 @@ report removes what it no longer writes, and nothing that somebody else put ther
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.base import Record
+from bench.base import BenchError, Record
 from bench.reports import tables
 from bench.reports._written import replace_files
-from bench.reports.load import Study, load_studies
+from bench.reports.load import Study, load_study, nothing_in, study_names
 from bench.reports.numbers import measure
 from bench.reports.own_table import noise_tables
 from bench.reports.page import index, page
@@ -50,6 +49,7 @@ def write_reports(
     resamples: int = 1000,
     workers: int = 1,
     command: str = "ipl-bench report",
+    left_out: Callable[[str, str], None] | None = None,
 ) -> list[Path]:
     """Write the reports of studies under `results`.
 
@@ -60,22 +60,44 @@ def write_reports(
         resamples: How many bootstrap resamples stand behind every interval.
         workers: How many processes compute; the files are the same for any number.
         command: What the page says made it.
+        left_out: Told the name of a study that cannot be reported, and why; the others are.
 
     Returns:
         The files written.
 
     Raises:
         UnknownNameError: There is no study of a name.
-        DataError: There is nothing to report, results are missing, damaged or foreign, or a file
-            cannot be written.
+        DataError: There is nothing to report, or a file cannot be written; or, unless `left_out`
+            is told, results are missing, damaged or foreign.
     """
-    written = []
-    for name, group in groupby(list(load_studies(results, names)), key=lambda study: study.name):
-        # By one thread each: how many there are would show in a sum's last digits.
-        with threadpool_limits(1, "blas"):
-            files = dict(_study_files(results, list(group), resamples, workers, command))
-        written += replace_files(reports / name, files)
+    written: list[Path] = []
+    faults = 0
+    for name in study_names(results, names):
+        try:
+            files = _files_of(results, name, resamples, workers, command)
+        except Exception as error:  # one study's fault, ours or its own, is no other's
+            if left_out is None:
+                raise
+            faults += 1
+            known = isinstance(error, BenchError)
+            left_out(name, str(error) if known else f"{type(error).__name__}: {error}")
+        else:
+            written += replace_files(reports / name, files) if files else []
+    if not written and not faults:
+        raise nothing_in(results)
     return written
+
+
+def _files_of(
+    results: Path, name: str, resamples: int, workers: int, command: str
+) -> dict[str, bytes]:
+    """The files of one study; none where it has no rows yet."""
+    studies = list(load_study(results, name))
+    if not studies:
+        return {}
+    # By one thread each: how many there are would show in a sum's last digits.
+    with threadpool_limits(1, "blas"):
+        return dict(_study_files(results, studies, resamples, workers, command))
 
 
 def _study_files(

@@ -19,7 +19,7 @@ from bench.draws import keyed
 from bench.proxies.computed import Computed, PopulationRanking
 from bench.runs import members
 from bench.tables import images
-from bench.training.recipe import parse
+from bench.training.recipe import Recipe, parse
 
 if TYPE_CHECKING:
     from bench.proxies.live import Batch
@@ -150,9 +150,8 @@ def device(name: str) -> str:
     return name
 
 
-def by_recipe(text: str) -> dict[str, Any]:
-    """The fields of a `LiveRun` that a recipe's text decides. Raises OptionError."""
-    recipe = parse(text)
+def by_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The fields of a `LiveRun` that a recipe decides."""
     return {"dataset": recipe.dataset, "shape": recipe.skeleton, "recipe": str(recipe)}
 
 
@@ -173,9 +172,10 @@ def minibatches_of(run: LiveRun, seed: int) -> list[Batch]:
     import torch
 
     from bench.proxies.live import Batch
-    from bench.runs.recipes import split_of
+    from bench.runs.recipes import by_content, split_of
 
-    part = split_of(parse(run.recipe)).train
+    recipe = parse(run.recipe)
+    part = split_of(recipe).train
     most = len(part.labels)
     if run.batch > most:
         raise DataError(
@@ -183,7 +183,8 @@ def minibatches_of(run: LiveRun, seed: int) -> list[Batch]:
             f"{most}; take a smaller batch"
         )
     count = MINIBATCHES if most >= MINIBATCHES * run.batch else 1
-    order = keyed(seed, "minibatch", "training", run.dataset).permutation(most)
+    drawn = keyed(seed, "minibatch", "training", by_content(recipe).dataset)
+    order = drawn.permutation(most)
     chosen = torch.from_numpy(order[: count * run.batch])
     return [Batch(part.images[rows], part.labels[rows]) for rows in torch.split(chosen, run.batch)]
 
@@ -200,5 +201,5 @@ def minibatches(dataset: str, size: int, seed: int) -> list[Batch]:
     found = images.dataset(dataset)
     most = images.available(found)
     count = MINIBATCHES if most is None or most >= MINIBATCHES * size else 1
-    drawn = images.minibatches(found, size, count, keyed(seed, "minibatch", dataset))
+    drawn = images.minibatches(found, size, count, keyed(seed, "minibatch", found.key))
     return [Batch(torch.from_numpy(each), torch.from_numpy(labels)) for each, labels in drawn]

@@ -28,6 +28,7 @@ from bench.base import (
     UnknownNameError,
 )
 from bench.proxies.computed import PASS_NAMES, Computed
+from bench.runs.option_types import value_of
 
 _BUILT_IN: Mapping[str, Mapping[str, Any]] = {
     "spaces": {space.name: space for space in spaces.SPACES},
@@ -192,7 +193,7 @@ def _given(kind: str, text: str, member: Callable[..., Any]) -> dict[str, Any]:
     allowed = _parameters(name, member)
     given: dict[str, Any] = {}
     for pair in pairs:
-        option, equals, value = pair.partition("=")
+        option, equals, value = (part.strip() for part in pair.partition("="))
         if not (equals and option.isidentifier() and value):
             raise OptionError(f"expected a {kind} as name,option=value,..., got {text!r}")
         if option not in allowed:
@@ -202,7 +203,7 @@ def _given(kind: str, text: str, member: Callable[..., Any]) -> dict[str, Any]:
             )
         if option in given:
             raise OptionError(f"expected every option once, got {option} twice in {text!r}")
-        given[option] = _value(option, value, allowed[option])
+        given[option] = value_of(option, value, allowed[option], member)
     return given
 
 
@@ -238,25 +239,6 @@ def did_you_mean(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
 def _hint(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (did you mean {near[0]}?)" if near else ""
-
-
-def _value(option: str, text: str, parameter: inspect.Parameter) -> Any:
-    """An option's value as its annotation (or else its default) says; text where neither does."""
-    stated = str(parameter.annotation)
-    default = parameter.default
-    if "bool" in stated or isinstance(default, bool):
-        if text not in ("true", "false"):
-            raise OptionError(f"expected {option} as true or false, got {text!r}")
-        return text == "true"
-    for kind in (int, float):
-        if kind.__name__ in stated or (
-            stated == str(inspect.Parameter.empty) and type(default) is kind
-        ):
-            try:
-                return kind(text)
-            except ValueError:
-                raise OptionError(f"expected {option} as {kind.__name__}, got {text!r}") from None
-    return text
 
 
 def _member(kind: str, name: str) -> Any:

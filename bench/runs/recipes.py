@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -11,16 +12,74 @@ from numpy.typing import NDArray
 
 from bench.base import Arch, Ints, OptionError
 from bench.tables import images
+from bench.training.recipe import Recipe, said
 
 if TYPE_CHECKING:
     from torch import nn
 
     from bench.networks import Stack
     from bench.training.data import Split
-    from bench.training.recipe import Recipe
 
 DIGITS = "digits"
 """The dataset that is no file."""
+
+
+_COUNTS = ("training", "validation", "test")
+_FACTS = ("classes", "size")
+
+
+def read(text: str) -> Recipe:
+    """Read a recipe as somebody writes it, and fill in what its images say themselves.
+
+    That is how many classes they have and their size. Where there are fewer images than the usual
+    counts take, and no count is said, a fifth each is for validation and for test.
+
+    Raises:
+        UnknownNameError: There is no such dataset.
+        OptionError: An option makes no sense, or says something else than the images.
+        DataError: The images cannot be read.
+    """
+    dataset, options = said(text)
+    if dataset == DIGITS:
+        return Recipe(dataset, **options)
+    found = images.dataset(dataset)
+    _check_facts(found, {name: options[name] for name in _FACTS if name in options})
+    options |= {name: getattr(found, name) for name in _FACTS}
+    total = images.available(found)
+    if total is not None and not any(name in options for name in _COUNTS):
+        options |= _shares(total, found.classes, "batch" in options)
+    return Recipe(dataset, **options)
+
+
+def _shares(total: int, classes: int, has_batch: bool) -> dict[str, int]:
+    """How many images are for what, where there are too few for the usual counts."""
+    usual = Recipe()
+    if total >= usual.validation + usual.test + (usual.training or 0):
+        return {}
+    # An image of each class is needed in every part.
+    part = max(total // 5, classes)
+    shares = {"training": max(total - 2 * part, 1), "validation": part, "test": part}
+    return shares if has_batch else shares | {"batch": max(min(usual.batch, shares["training"]), 2)}
+
+
+def _check_facts(found: images.Dataset, facts: dict[str, int]) -> None:
+    """Raise OptionError where facts are not those of the images, naming all that are not."""
+    wrong = [name for name, value in facts.items() if value != getattr(found, name)]
+    if wrong:
+        wanted = ", ".join(f"{name}={getattr(found, name)}" for name in wrong)
+        came = ", ".join(f"{name}={facts[name]}" for name in wrong)
+        raise OptionError(f"expected {wanted} in a recipe of {found.name}, got {came}")
+
+
+def by_content(recipe: Recipe) -> Recipe:
+    """The recipe with a user's own images named by what they are, not by where they lie.
+
+    Its hash, and the draws that are keyed by its dataset, are then the same for one content under
+    all spellings of its path; built-in datasets keep their names. Raises as `split_of` does.
+    """
+    if recipe.dataset == DIGITS or recipe.dataset in images.DATASETS:
+        return recipe
+    return replace(recipe, dataset=f"sha256:{images_sha256(recipe)}")
 
 
 def split_of(recipe: Recipe) -> Split:
@@ -101,10 +160,5 @@ def _content(recipe: Recipe) -> tuple[NDArray[Any], Ints]:
 
         return digits()
     found = images.dataset(recipe.dataset)
-    for name in ("classes", "size"):
-        wanted, came = getattr(found, name), getattr(recipe, name)
-        if wanted != came:
-            raise OptionError(
-                f"expected {name}={wanted} in a recipe of {recipe.dataset}, got {name}={came}"
-            )
+    _check_facts(found, {name: getattr(recipe, name) for name in _FACTS})
     return images.everything(found)

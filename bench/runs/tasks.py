@@ -29,6 +29,7 @@ from bench.spaces.pool import Pool
 from bench.tables.borrowed import borrowed
 from bench.tables.cache import load
 from bench.tables.columns import column
+from bench.tables.made import file_reader
 
 BORROWS = "@"
 """Stands between a table and where its scores come from, in a task's name."""
@@ -292,18 +293,23 @@ def task_reader(name: str) -> TableReader:
     """Say which files a task is read from, and how; nothing is read yet.
 
     Args:
-        name: A table's; or `A@B`, which is table A with the scores that B records in place of its
-            own, restricted to the architectures that B scored. B is another table of the space, or
-            the path of a live run's `live.parquet`.
+        name: A table's, or the path of one that `make-table` wrote; or `A@B`, which is table A
+            with the scores that B records in place of its own, restricted to the architectures
+            that B scored. B is another table of the space, or the path of a live run's
+            `live.parquet`.
 
     Raises:
         UnknownNameError: There is no such table.
         OptionError: A and B are of different spaces.
+        DataError: A path is of no made table.
     """
-    own, borrows, lender = name.partition(BORROWS)
-    if not borrows or members.known("tables", name):
+    if members.known("tables", name):
         return members.reader(name)
-    table = members.reader(own)
+    own, borrows, lender = name.partition(BORROWS)
+    made = own.endswith(".parquet") and not members.known("tables", own)
+    table = file_reader(own) if made else members.reader(own)
+    if not borrows:
+        return table
     if lender.endswith(".parquet"):
         # Only here: it brings Arrow along.
         from bench.runs.live_scores import live_reader

@@ -175,7 +175,7 @@ class TrainedAnswers:
                 proxies=names,
                 batch=min(LiveRun.batch, len(split_of(recipe).train.labels)),
                 seeds=(SEED,),
-                **by_recipe(str(recipe)),
+                **by_recipe(recipe),
             )
             self._scorers[names] = Scorer(run)
         return self._scorers[names]

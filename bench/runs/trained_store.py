@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.base import Record
 from bench.runs.provenance import versions
-from bench.runs.recipes import images_sha256
+from bench.runs.recipes import by_content, images_sha256
 from bench.runs.row import line
 from bench.runs.train import kind_of_machine
 from bench.tables import files
@@ -34,9 +34,10 @@ class TrainedStore:
     def __init__(self, recipe: Recipe, space: str, seed: int) -> None:
         """Name the folder; nothing is made. Raises as `images_sha256` does."""
         self._recipe = recipe
+        known = by_content(recipe)
         self._facts: Record = {
-            "recipe": str(recipe),
-            "recipe_hash": recipe.hash,
+            "recipe": str(known),
+            "recipe_hash": known.hash,
             "images_sha256": images_sha256(recipe),
             "space": space,
             "seed": seed,
@@ -44,7 +45,7 @@ class TrainedStore:
             "ipl-bench": versions()["ipl-bench"],
         }
         digest = sha256(json.dumps(self._facts, sort_keys=True).encode()).hexdigest()
-        self._folder = files.cache_folder() / "trained" / f"{recipe.hash}-{digest[:16]}"
+        self._folder = files.cache_folder() / "trained" / f"{known.hash}-{digest[:16]}"
 
     def get(self, arch: str) -> Trained | None:
         """What training an architecture came to; None where that is not known, or is damaged."""

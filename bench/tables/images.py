@@ -7,8 +7,11 @@ arXiv:2001.00326) trained with. Nothing is augmented. Only the images of a minib
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
@@ -18,11 +21,13 @@ from numpy.typing import NDArray
 
 from bench.base import DataError, Ints, OptionError, UnknownNameError
 from bench.tables import files
-from bench.tables._image_files import ImageFile, Pixels, by
+from bench.tables._image_files import IMAGE, LABEL, ImageFile, Pixels, by
 
 Floats32: TypeAlias = NDArray[np.float32]
 Minibatch: TypeAlias = tuple[Floats32, Ints]
 """Images, `n x 3 x h x w`, normalised, and their `n` labels, 0 to classes - 1."""
+
+_Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
 
 _STATISTICS_OF = 1000
 """From how many images, at most, the mean and deviation of a user's own file are taken."""
@@ -44,7 +49,22 @@ class Dataset:
     first_label: int = 0
     """The number that the file gives to class 0; what is outside the classes is left out."""
     notes: str = ""
+    sha256: str = ""
+    """Of a user's own: of its images' bytes and labels, in order."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Of a user's own file: what it calls its `image` and `label`, where that was said."""
 
+    @property
+    def key(self) -> str:
+        """What draws from it are keyed by: a built-in one's name, or a user's own content.
+
+        So that one content gives one minibatch, wherever it lies and however it is called.
+        """
+        return f"sha256:{self.sha256}" if self.sha256 else self.name
+
+
+_OWN = re.compile(r"(?P<path>.*\.(?:parquet|npz))(?P<options>(?:\s*[,;]\s*\w+\s*=[^,;]*)*)", re.S)
+"""A user's own file and what is said of it; `;` in place of the comma is for recipes."""
 
 _EVERY = (
     Dataset(
@@ -84,19 +104,23 @@ def dataset(text: str) -> Dataset:
     """The dataset of a name, of `noise,size=64,classes=100`, or of a user's own file or folder.
 
     A folder has a folder of image files for every class, numbered in order of their names. A file
-    is a Parquet of `img` (a struct with encoded `bytes`) and `label`, or an NPZ of `x` (uint8,
-    `n x 3 x h x w`) and `y`; its classes are counted to its largest label. Images are normalised
-    by the mean and deviation of a file's first 1,000, and of a folder's about as many, evenly
-    spread.
+    is a Parquet of `img` (encoded, as `bytes` of a struct or by itself) and `label`, or an NPZ of
+    `x` (uint8, `n x 3 x h x w`) and `y`; where they are called otherwise, they are known by their
+    content if one alone can be meant, or else `FILE.parquet,image=NAME,label=NAME` says which. Its
+    classes are counted to its largest label. Images are normalised by the mean and deviation of a
+    file's first 1,000, and of a folder's about as many, evenly spread.
 
     Raises:
         UnknownNameError: If there is no such dataset.
         OptionError: If an option makes no sense.
         DataError: If the file cannot be read.
     """
-    if text.endswith((".parquet", ".npz")) or (text not in DATASETS and Path(text).is_dir()):
-        return _own(Path(text))
-    name, *pairs = text.split(",")
+    own = _OWN.fullmatch(text)
+    if own is not None:
+        return _own(text, Path(own["path"]), _columns(text, own["options"]))
+    if text not in DATASETS and Path(text).is_dir():
+        return _own(text, Path(text), {})
+    name, *pairs = (part.strip() for part in text.split(","))
     if name not in DATASETS:
         near = get_close_matches(name, DATASETS, n=1, cutoff=0.5)
         hint = f" (did you mean {near[0]}?)" if near else ""
@@ -105,15 +129,36 @@ def dataset(text: str) -> Dataset:
             "that end in .parquet or .npz, and folders"
         )
     found = DATASETS[name]
-    if pairs and found.path is not None:
+    if not pairs:
+        return found
+    if found.path is not None:
         raise OptionError(f"expected options for noise alone, got {text!r}")
-    sizes = {"size": found.size, "classes": found.classes}
+    return _noise_of(found, text, pairs)
+
+
+def _noise_of(found: Dataset, text: str, pairs: list[str]) -> Dataset:
+    """Noise of some size and classes, whose name is one for all ways to write them."""
+    usual = {"size": found.size, "classes": found.classes}
+    said: dict[str, int] = {}
     for pair in pairs:
-        option, _, value = pair.partition("=")
-        if option not in sizes or not value.isdecimal() or int(value) < 1:
+        option, _, value = (part.strip() for part in pair.partition("="))
+        if option not in usual or option in said or not value.isdecimal() or int(value) < 1:
             raise OptionError(f"expected noise,size=PIXELS,classes=NUMBER, got {text!r}")
-        sizes[option] = int(value)
-    return replace(found, name=text, size=sizes["size"], classes=sizes["classes"])
+        said[option] = int(value)
+    sizes = usual | said
+    other = [f"{name}={sizes[name]}" for name in usual if sizes[name] != usual[name]]
+    return replace(found, name=",".join([found.name, *other]), **sizes)
+
+
+def _columns(text: str, options: str) -> dict[str, str]:
+    """What a user's own file calls its images and labels. Raises OptionError."""
+    columns: dict[str, str] = {}
+    for pair in filter(None, re.split(r"\s*[,;]\s*", options)):
+        option, _, name = (part.strip() for part in pair.partition("="))
+        if option not in (IMAGE, LABEL) or option in columns or not name:
+            raise OptionError(f"expected FILE,{IMAGE}=NAME,{LABEL}=NAME, got {text!r}")
+        columns[option] = name
+    return columns
 
 
 def available(found: Dataset) -> int | None:
@@ -189,30 +234,54 @@ def _noise(found: Dataset, size: int, rng: np.random.Generator) -> Minibatch:
 def _opened(found: Dataset) -> ImageFile:
     path = str(found.path)
     where = files.find(path) if path in files.known() else Path(path)
-    return ImageFile(where, found.classes, found.first_label, found.size)
+    return ImageFile(where, found.classes, found.first_label, found.size, found.columns)
 
 
-def _own(path: Path) -> Dataset:
-    """A user's own file or folder as a dataset."""
-    name = str(path)
+def _own(text: str, path: Path, columns: Mapping[str, str]) -> Dataset:
+    """A user's own file or folder as a dataset. Raises DataError or OptionError."""
     if not path.exists():
-        raise DataError(f"expected a file of images, got {name}, which does not exist")
+        raise DataError(f"expected a file of images, got {path}, which does not exist")
+    # A relative path that is no name of a file in sources.json, whatever it is.
+    place = str(path) if path.is_absolute() else f"./{path.as_posix()}"
+    found = _described(str(path), tuple(columns.items()), _stamp(path.resolve()))
+    return replace(found, name=text, path=place)
+
+
+def _stamp(path: Path) -> _Stamp:
+    """What tells files apart, and that one was written to: absolute names, sizes and times."""
+    inside = sorted(it for it in path.rglob("*") if it.is_file()) if path.is_dir() else [path]
+    told = ((it, it.stat()) for it in inside)
+    return tuple((str(it), stat.st_size, stat.st_mtime_ns) for it, stat in told)
+
+
+@lru_cache(maxsize=4)
+def _described(shown: str, columns: tuple[tuple[str, str], ...], _: _Stamp) -> Dataset:
+    """What a user's own file or folder holds; the last ones are kept, as long as they last.
+
+    Args:
+        shown: Where it lies, as errors call it.
+        columns: Its names of `image` and `label`, where they were said.
+        _: Its stamp.
+    """
+    path = Path(shown)
     # As many classes as labels can tell apart, and images of any one size.
-    probe = ImageFile(path, np.iinfo(np.int64).max)
+    probe = ImageFile(path, np.iinfo(np.int64).max, columns=dict(columns))
     if not probe.rows.size or probe.rows.size < probe.labels.size:
-        raise DataError(f"expected images with labels from 0 on in {name}, got others or none")
+        raise DataError(f"expected images with labels from 0 on in {shown}, got others or none")
     # In a folder the first ones are of one class: take every so-many-th.
     every = max(1, len(probe.rows) // _STATISTICS_OF) if path.is_dir() else 1
-    pixels, _ = probe.read(probe.rows[::every][:_STATISTICS_OF])
+    pixels, _labels = probe.read(probe.rows[::every][:_STATISTICS_OF])
     if pixels.shape[2] != pixels.shape[3]:
-        raise DataError(f"expected square images in {name}, got {by(pixels.shape[2:])}")
+        raise DataError(f"expected square images in {shown}, got {by(pixels.shape[2:])}")
     mean, std = pixels.mean((0, 2, 3)), pixels.std((0, 2, 3))
     return Dataset(
-        name,
+        shown,
         classes=int(probe.labels.max()) + 1,
         size=pixels.shape[2],
-        path=name,
+        path=shown,
         mean=tuple(mean.tolist()),
         std=tuple(np.where(std > 0, std, 1.0).tolist()),
         notes="a user's own",
+        sha256=probe.sha256(),
+        columns=dict(columns),
     )

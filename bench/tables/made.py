@@ -79,6 +79,37 @@ DIGITS = reader(
 """Comes with the package: cells trained on scikit-learn's digits, and their live proxies."""
 
 
+def file_reader(path: str) -> TableReader:
+    """The reader of a made table that somebody names by its path; the file says of which space.
+
+    A relative path is from the working folder.
+
+    Raises:
+        DataError: There is no such file, or it is no table of make-table.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise DataError(f"expected a table of make-table, got no file at {path}")
+    if not is_made(place):
+        raise DataError(
+            f"expected a table of make-table, got {path}, which does not say its space; read it by "
+            "--table FILE --space SPACE, where a command takes that"
+        )
+    import pyarrow.parquet as pq
+
+    run = _told(_parquet(place, pq.read_schema)).get("run")
+    space = run.get("space") if isinstance(run, dict) else None
+    if not isinstance(space, str):
+        raise DataError(f"expected {path} to say in its metadata of which space it is")
+    # So written, it is no path of sources.json.
+    file = str(place) if place.is_absolute() else f"./{place.as_posix()}"
+
+    def read(paths: Mapping[str, Path], space: Space) -> Table:
+        return replace(read_made(paths[file], space), name=path, sources=(file,))
+
+    return TableReader(path, space, (file,), read)
+
+
 def is_made(path: Path) -> bool:
     """Say whether a Parquet file says of itself that `make-table` wrote it.
 

@@ -24,6 +24,8 @@ from bench.base import OptionError
 
 Augmentation: TypeAlias = Literal["none", "crop", "crop-flip"]
 
+COLUMNS = ("image", "label")
+"""Options that say what a user's own file calls its images and labels."""
 _VERSION = 1
 """Part of every hash: raised when the trainer makes other numbers of the same recipe."""
 _UNFLIPPED = frozenset({"digits"})
@@ -195,10 +197,30 @@ def parse(text: str) -> Recipe:
     Raises:
         OptionError: An option is unknown, given twice, or cannot have that value.
     """
-    dataset, *pairs = text.split(",")
+    dataset, options = said(text)
+    return Recipe(dataset, **options)
+
+
+def said(text: str) -> tuple[str, dict[str, Any]]:
+    """The dataset of a recipe's text, and the fields that it says; spaces around them are none's.
+
+    `image` and `label`, a file's names of its columns, belong to the dataset, after a `;`.
+
+    >>> said("digits, batch = 25, epochs=8")
+    ('digits', {'batch': 25, 'epochs': 8, 'checkpoints': (8,)})
+    >>> said("mine.parquet,label=fine_label,batch=25")
+    ('mine.parquet;label=fine_label', {'batch': 25})
+
+    Raises:
+        OptionError: An option is unknown, given twice, or cannot have that value.
+    """
+    dataset, *pairs = (part.strip() for part in text.split(","))
     options: dict[str, Any] = {}
     for pair in pairs:
-        name, sign, value = pair.partition("=")
+        name, sign, value = (part.strip() for part in pair.partition("="))
+        if name in COLUMNS and sign:
+            dataset = f"{dataset};{name}={value}"
+            continue
         if name not in _READERS or not sign:
             raise OptionError(
                 f"expected a recipe NAME,option=value,... with options among "
@@ -214,7 +236,7 @@ def parse(text: str) -> Recipe:
         options.setdefault("checkpoints", (options["epochs"],))
     if options.get("augmentation") == "none":
         options.setdefault("padding", 0)
-    return Recipe(dataset, **options)
+    return dataset, options
 
 
 def _check_whole(name: str, value: object) -> None:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from bench.base import DataError, UnknownNameError
 from bench.reports import style, write
 from bench.reports._written import replace_files
-from bench.reports.load import load_studies
+from bench.reports.load import Study, load_studies
 from bench.reports.numbers import measure
 from bench.reports.pictures import figures_of
 from bench.reports.predictions import measure_predictions
@@ -288,3 +288,27 @@ def test_studies_are_reported_by_name_with_the_bytes_they_have_among_all(
     assert contents(tmp_path / "one" / "other") == contents(reports / "other")
     with pytest.raises(UnknownNameError, match=r"there is no study 'othr' \(did you mean other\?"):
         write_reports(study.root, reports, ["other", "othr"], resamples=5)
+
+
+def test_a_study_that_cannot_be_reported_is_named_and_the_others_are_reported(
+    study: Results, reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("damaged", "odd"):
+        shutil.copytree(study.root / "made-up", study.root / name)
+        rows = study.root / name / study.folder.name / "rows.jsonl"
+        rows.write_text(rows.read_text().replace('"study": "made-up"', f'"study": "{name}"'))
+    next((study.root / "damaged" / study.folder.name / "scores").iterdir()).write_bytes(b"")
+    page = write.page
+
+    def faulty(study: Study, *rest: object) -> str:
+        if study.name == "odd":
+            raise KeyError("dataset")
+        return page(study, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(write, "page", faulty)
+    told: dict[str, str] = {}
+    write_reports(study.root, reports, resamples=5, left_out=told.__setitem__)
+    assert {path.name for path in reports.iterdir()} == {"made-up"}
+    assert list(told) == ["damaged", "odd"]
+    assert "SHA-256" in told["damaged"]
+    assert told["odd"] == "KeyError: 'dataset'"

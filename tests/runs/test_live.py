@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from bench.base import BenchError, DataError, OptionError, Record, UnknownNameError
@@ -24,7 +26,7 @@ import torch
 from bench.networks import Weights, network
 from bench.proxies.live import score
 from bench.runs.live import scorable
-from bench.runs.recipes import split_of
+from bench.runs.recipes import read, split_of
 from bench.training.recipe import parse
 
 SPACE = members.space("nasbench201")
@@ -258,7 +260,7 @@ RECIPE = "digits,training=60,batch=10,skeleton=cells:1/channels:2,epochs=1"
 
 
 def by_recipe(*proxies: str, **how: Any) -> LiveRun:
-    return run_of(*proxies, **({"batch": 16, **live.by_recipe(RECIPE)} | how))
+    return run_of(*proxies, **({"batch": 16, **live.by_recipe(parse(RECIPE))} | how))
 
 
 def test_a_recipe_decides_images_and_networks() -> None:
@@ -307,3 +309,61 @@ def test_networks_of_a_recipe_score_alike_alone_and_stacked() -> None:
     stacked = values(live_rows.rows(by_recipe("snip", stack=5), ARCHS))
     for one, other in zip(alone, stacked, strict=True):
         assert other["values"]["snip"] == pytest.approx(one["values"]["snip"], rel=1e-4)
+
+
+def images_of(folder: Path) -> Path:
+    """A folder of images of three classes, 30 in all, and an NPZ of others beside it."""
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(5)
+    for at in range(30):
+        path = folder / "images" / "abc"[at % 3] / f"{at:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.fromarray(rng.integers(256, size=(8, 8, 3), dtype=np.uint8)).save(path)
+    np.savez(
+        folder / "images.npz",
+        x=rng.integers(256, size=(30, 3, 8, 8), dtype=np.uint8),
+        y=np.arange(30) % 3,
+    )
+    return folder / "images"
+
+
+@pytest.mark.parametrize("kind", ["", ".npz"])
+def test_one_content_gives_one_minibatch_wherever_it_lies(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(f"{images_of(tmp_path)}{kind}")
+    copy = tmp_path / f"copy{kind}"
+    (shutil.copytree if place.is_dir() else shutil.copy)(place, copy)
+    monkeypatch.chdir(tmp_path)
+    wanted = live.minibatches(str(place), 8, 3)
+    for text in (place.name, f"./{place.name}", str(copy)):
+        for found, batch in zip(live.minibatches(text, 8, 3), wanted, strict=True):
+            assert torch.equal(found.images, batch.images)
+            assert torch.equal(found.labels, batch.labels)
+    assert not torch.equal(live.minibatches(str(place), 8, 4)[0].images, wanted[0].images)
+
+
+def test_one_recipe_gives_one_minibatch_however_its_images_are_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = images_of(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    wanted = live.minibatches_of(run_of("params", **live.by_recipe(read(str(place)))), 0)
+    for text in ("images", "./images/, batch=10", "images,classes=3,size=8"):
+        run = run_of("params", **live.by_recipe(read(text)))
+        assert torch.equal(live.minibatches_of(run, 0)[0].images, wanted[0].images)
+
+
+def test_draws_from_built_in_images_are_those_that_were_published(data: Path) -> None:
+    # The rows of the first minibatch, as `keyed` has drawn them since results/ were made.
+    cifar = live.minibatches("cifar10", 4, 0)[0].labels.tolist()
+    rows = keyed(0, "minibatch", "cifar10").permutation(50_000)[:4]
+    labels = pq.read_table(data / "images" / "cifar10-train.parquet", columns=["label"])
+    assert cifar == labels.column("label").take(rows).to_pylist()
+    noise = live.minibatches("noise", 2, 0)[0].images
+    drawn = keyed(0, "minibatch", "noise").standard_normal((2, 3, 32, 32), dtype=np.float32)
+    assert torch.equal(noise, torch.from_numpy(drawn))
+    digits = live.minibatches_of(by_recipe("params", batch=5), 0)[0].labels
+    part = split_of(parse(RECIPE)).train
+    order = keyed(0, "minibatch", "training", "digits").permutation(len(part.labels))
+    assert torch.equal(digits, part.labels[torch.from_numpy(order[:5])])

@@ -270,3 +270,104 @@ def test_a_module_that_exits_is_told(tmp_path: Path) -> None:
     path.write_text("import sys\nsys.exit(0)\n")
     with pytest.raises(UnknownNameError, match="SystemExit"):
         members.proxy(f"{path}:mine")
+
+
+ODD = """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Optional, Union
+if TYPE_CHECKING:
+    from nowhere import Absent
+
+@dataclass
+class Point:
+    x: int
+
+class Printer: ...
+
+class Searcher:
+    def __init__(
+        self, problem, rng, *,
+        point: Point | None = None,
+        where: Point | str = "here",
+        printer: Printer = None,
+        many: list[int] = (),
+        absent: Absent = None,
+        count: Optional[int] = None,
+        either: Union[int, float] = 1,
+        number: int | str = 1,
+        kind: Literal["ranks", "tau", 3, True] = "tau",
+        some: Literal["a"] | None = None,
+        anything: Any = 5,
+        flag: bool | str = False,
+        shape=(1, 2),
+        unknown=None,
+    ):
+        pass
+    def ask(self): ...
+    def tell(self, arch, validation): ...
+
+def predict(problem, query, rng, *, mode: Literal["x", "y"] = "x", point: Point | None = None):
+    ...
+"""
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> str:
+    path = tmp_path / "odd_options_of_a_user.py"
+    path.write_text(ODD)
+    return f"{path}:Searcher"
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("where=intercept", "intercept"),
+        ("count=7", 7),
+        ("count=none", None),
+        ("either=2", 2),
+        ("either=2.5", 2.5),
+        ("number=2", 2),
+        ("number=two", "two"),
+        ("kind=ranks", "ranks"),
+        ("kind=3", 3),
+        ("kind=true", True),
+        ("some=a", "a"),
+        ("some=none", None),
+        ("anything=6", 6),
+        ("flag=true", True),
+        ("flag=often", "often"),
+        ("unknown=5", "5"),
+        (" count = 7 ", 7),
+    ],
+)
+def test_an_option_is_read_by_the_type_that_is_stated(odd: str, given: str, value: object) -> None:
+    ((_, found),) = members.searcher(f"{odd},{given}")[1].items()
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("point=3", "expected point as a Point, which cannot be written here"),
+        ("printer=3", "expected printer as a Printer, which cannot be written here"),
+        ("many=3", r"expected many as a list\[int\], which cannot be written here"),
+        ("shape=3", "expected shape as a tuple, which cannot be written here"),
+        ("absent=3", "expected absent to state a type that is known when it runs, got 'Absent'"),
+        ("count=many", "expected count as int, got 'many'"),
+        ("either=nan", "expected either as int or float, got 'nan'"),
+        ("kind=rank", "expected kind as one of ranks, tau, 3, true, got 'rank'"),
+        ("some=b", "expected some as one of a, got 'b'"),
+    ],
+)
+def test_an_option_that_cannot_be_read_is_refused_by_name(odd: str, given: str, says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        members.searcher(f"{odd},{given}")
+
+
+def test_predictors_options_are_read_alike(odd: str) -> None:
+    name = odd.replace("Searcher", "predict")
+    assert members.predictor(f"{name},mode=y")[1] == {"mode": "y"}
+    with pytest.raises(OptionError, match="expected point as a Point"):
+        members.predictor(f"{name},point=int")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bench.base import BenchError, DataError, OptionError
-from bench.runs.recipes import images_sha256, network_of, split_of, stack_of
+from bench.runs.recipes import by_content, images_sha256, network_of, read, split_of, stack_of
 from bench.training.data import digits, split
 from bench.training.recipe import Recipe
 
@@ -93,7 +93,7 @@ def test_imagenet16_120_is_numbered_from_0(data: Path) -> None:
         (
             {"dataset": "noise"},
             OptionError,
-            "expected classes=10 in a recipe of noise, got classes=3",
+            "expected classes=10, size=32 in a recipe of noise, got classes=3, size=8",
         ),
         ({"dataset": "noise", "size": 32, "classes": 10}, OptionError, "images that are there"),
         ({"dataset": "digit"}, BenchError, "there is no dataset 'digit'"),
@@ -157,3 +157,50 @@ def test_what_cannot_be_stacked_or_built_is_told() -> None:
         stack_of(deep, "nasbench201", [(1,) * 6], 0)
     with pytest.raises(OptionError, match="sized by classes, channels, cells, got 'depth'"):
         network_of(deep, "nasbench201", (1,) * 6, 0)
+
+
+def test_a_recipe_of_own_images_has_one_hash_under_every_path(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "elsewhere" / "renamed"
+    shutil.copytree(folder, copy)
+    (copy / ".DS_Store").write_bytes(b"no image")
+    monkeypatch.chdir(folder.parent)
+    spelled = [folder.name, f"./{folder.name}", f"{folder.name}/", str(folder), str(copy)]
+    known = [by_content(recipe(path)) for path in spelled]
+    assert {each.hash for each in known} == {known[0].hash}
+    assert known[0].dataset == f"sha256:{images_sha256(recipe(folder))}"
+    assert by_content(recipe(folder, epochs=2, checkpoints=(2,))).hash != known[0].hash
+    _changed(copy)
+    assert by_content(recipe(copy)).hash != known[0].hash
+
+
+def _changed(folder: Path) -> None:
+    """Put one image of a class in another's place."""
+    first, second = sorted(p for p in folder.rglob("*.png"))[:2]
+    first.write_bytes(second.read_bytes())
+
+
+def test_built_in_images_keep_their_names_in_hashes_and_draws() -> None:
+    assert by_content(Recipe()) == Recipe()
+    whole = Recipe("cifar10", size=32)
+    assert by_content(whole) is whole
+
+
+def test_what_images_say_themselves_need_not_be_said(folder: Path) -> None:
+    found = read(f"{folder},epochs=2")
+    assert (found.classes, found.size) == (3, 8)
+    # 24 images: a fifth each, and the rest to learn from.
+    assert (found.training, found.validation, found.test) == (16, 4, 4)
+    assert found.batch == 16
+    assert len(split_of(found).train.labels) == 16
+    assert read(str(found)) == found
+    said = read(f"{folder},classes=3,size=8,training=12,validation=6,test=6,batch=4")
+    assert (said.training, said.validation, said.test, said.batch) == (12, 6, 6, 4)
+    with pytest.raises(OptionError, match=r"expected classes=3, size=8 in .*, got classes=4, size"):
+        read(f"{folder},classes=4,size=9")
+
+
+def test_a_recipe_with_spaces_is_the_one_without() -> None:
+    assert read("digits, epochs=1 , batch = 25") == read("digits,batch=25,epochs=1")
+    assert read("digits").hash == Recipe().hash

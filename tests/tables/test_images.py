@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
@@ -256,8 +257,8 @@ def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
         ("own.parquet", lambda p: p.write_bytes(b"PAR1"), "images and labels"),
         ("own.parquet", lambda p: write(p, [png(drawn(1)[0])], ["cat"]), "whole numbers"),
         ("own.parquet", lambda p: write(p, [png(drawn(1)[0])], [-1]), "labels from 0"),
-        ("own.parquet", lambda p: pq.write_table(pa.table({"label": [0]}), p), "images and labels"),
-        ("own.npz", lambda p: np.savez(p, x=drawn(2)), "KeyError"),
+        ("own.parquet", lambda p: pq.write_table(pa.table({"label": [0]}), p), "encoded images"),
+        ("own.npz", lambda p: np.savez(p, x=drawn(2)), "whole numbers as labels .* got x"),
         ("own.npz", lambda p: np.savez(p, x=drawn(2), y=[0]), "2 images and 1 labels"),
         ("own.npz", lambda p: np.savez(p, x=drawn(2) / 255, y=[0, 1]), "uint8"),
         ("own.npz", lambda p: np.savez(p, x=drawn(2)[..., :4], y=[0, 1]), "square"),
@@ -292,3 +293,155 @@ def test_a_dataset_that_there_is_not_is_told(text: str, error: type[BenchError],
 def test_no_images_are_no_minibatch(size: int, count: int) -> None:
     with pytest.raises(OptionError, match="at least one image"):
         minibatches(dataset("noise"), size, count, rng())
+
+
+def own(tmp_path: Path, kind: str) -> Path:
+    """16 images of four classes, as one kind of file or folder."""
+    pixels, labels = drawn(16), np.arange(16) % 4
+    place = tmp_path / f"own.{kind}"
+    if kind == "npz":
+        np.savez(place, x=pixels, y=labels)
+    elif kind == "parquet":
+        write(place, [png(each) for each in pixels], labels)
+    else:
+        folder_of(place, pixels, labels)
+    return place
+
+
+@pytest.mark.parametrize("kind", ["npz", "parquet", "folder"])
+def test_own_images_are_known_by_content_not_by_path(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = own(tmp_path, kind)
+    copy = tmp_path / "copies" / "another-name"
+    copy.parent.mkdir()
+    copy = copy.with_suffix(place.suffix)
+    if place.is_dir():
+        shutil.copytree(place, copy)
+        (copy / "Thumbs.db").write_bytes(b"no image")
+    else:
+        shutil.copy(place, copy)
+    monkeypatch.chdir(tmp_path)
+    spelled = [place.name, f"./{place.name}", str(place), f"copies/../{place.name}", str(copy)]
+    keys = {dataset(text).key for text in spelled}
+    assert len(keys) == 1
+    assert keys.pop().startswith("sha256:")
+
+
+def test_another_label_or_pixel_is_another_key(tmp_path: Path) -> None:
+    pixels, labels = drawn(4), np.array([0, 1, 0, 1])
+    np.savez(tmp_path / "own.npz", x=pixels, y=labels)
+    before = dataset(str(tmp_path / "own.npz")).key
+    np.savez_compressed(tmp_path / "compressed.npz", labels=labels, images=pixels)
+    assert dataset(str(tmp_path / "compressed.npz")).key == before
+    np.savez(tmp_path / "own.npz", x=pixels, y=labels[::-1])
+    assert dataset(str(tmp_path / "own.npz")).key != before
+    pixels[0, 0, 0, 0] ^= 1
+    np.savez(tmp_path / "other.npz", x=pixels, y=labels)
+    assert dataset(str(tmp_path / "other.npz")).key != before
+
+
+def test_a_built_in_dataset_is_drawn_by_its_name(data: Path) -> None:
+    assert [dataset(name).key for name in DATASETS] == list(DATASETS)
+
+
+@pytest.mark.parametrize(
+    ("texts", "key"),
+    [
+        (["noise", "noise,size=32", "noise, classes=10,size=32"], "noise"),
+        (["noise,size=16", "noise, size=16", "noise,classes=10,size=016"], "noise,size=16"),
+        (["noise,size=16,classes=4", "noise,classes=4,size=16"], "noise,size=16,classes=4"),
+    ],
+)
+def test_noise_has_one_key_for_all_ways_to_write_it(texts: list[str], key: str) -> None:
+    assert {dataset(text).key for text in texts} == {key}
+
+
+def test_a_file_named_like_one_of_ours_is_still_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images").mkdir()
+    name = "images/cifar100_960imgs.npz"
+    np.savez(tmp_path / name, x=drawn(4), y=[0, 1, 0, 1])
+    monkeypatch.chdir(tmp_path)
+    assert available(dataset(name)) == 4
+
+
+def table(path: Path, **columns: object) -> str:
+    pq.write_table(pa.table(columns), path)
+    return str(path)
+
+
+def test_columns_of_other_names_are_known_by_their_content(tmp_path: Path) -> None:
+    contents = [png(each) for each in drawn(8)]
+    labels = [0, 1, 2, 3] * 2
+    usual = dataset(write(tmp_path / "usual.parquet", contents, labels))
+    hub = table(
+        tmp_path / "hub.parquet",
+        image=[{"bytes": each, "path": None} for each in contents],
+        target=labels,
+        id=list(range(8)),
+        __index_level_0__=[0] * 8,
+    )
+    bare = table(tmp_path / "bare.parquet", picture=contents, kind=labels)
+    for text in (hub, bare):
+        assert dataset(text).key == usual.key
+        np.testing.assert_array_equal(everything(dataset(text))[0], everything(usual)[0])
+        np.testing.assert_array_equal(everything(dataset(text))[1], labels)
+
+
+def test_of_several_columns_one_has_to_be_said(tmp_path: Path) -> None:
+    contents = [png(each) for each in drawn(8)]
+    fine, coarse = [0, 1, 2, 3] * 2, [0, 1] * 4
+    path = table(tmp_path / "c.parquet", img=contents, fine_label=fine, coarse_label=coarse)
+    with pytest.raises(DataError, match=r"got fine_label, coarse_label; say which.*label=NAME"):
+        dataset(path)
+    assert dataset(f"{path},label=fine_label").classes == 4
+    assert dataset(f"{path}, label = coarse_label").classes == 2
+    assert dataset(f"{path};label=coarse_label").key == dataset(f"{path},label=coarse_label").key
+    two = table(tmp_path / "two.parquet", left=contents, right=contents[::-1], label=fine)
+    with pytest.raises(DataError, match=r"encoded images .*got left, right; say which"):
+        dataset(two)
+    right = everything(dataset(f"{two},image=right"))[0]
+    np.testing.assert_array_equal(right, everything(dataset(f"{two},image=left"))[0][::-1])
+    with pytest.raises(DataError, match="got 'up' of left, right"):
+        dataset(f"{two},image=up")
+    with pytest.raises(OptionError, match="expected FILE,image=NAME,label=NAME, got"):
+        dataset(f"{path},labels=fine_label")
+    with pytest.raises(OptionError, match="expected FILE,image=NAME,label=NAME, got"):
+        dataset(f"{path},label=fine_label,label=coarse_label")
+
+
+def test_a_number_of_the_row_is_no_label(tmp_path: Path) -> None:
+    path = table(tmp_path / "i.parquet", image=[png(it) for it in drawn(4)], id=[3, 1, 2, 0])
+    with pytest.raises(DataError, match="whole numbers as labels .* got image, id; say which"):
+        dataset(path)
+
+
+@pytest.mark.parametrize("ending", ["PNG", "TIFF"])
+def test_grey_of_16_bits_is_scaled_not_clipped(ending: str, tmp_path: Path) -> None:
+    wide = np.array([[0, 1, 128, 129], [255, 256, 257, 1000], [32767, 32768, 40000, 65279],
+                     [65280, 65406, 65534, 65535]], dtype=np.uint16)  # fmt: skip
+    sink = io.BytesIO()
+    Image.fromarray(wide).save(sink, ending)
+    found = _image_files._decode(sink.getvalue(), "it")
+    assert (found.dtype, found.shape) == (np.uint8, (3, 4, 4))
+    for channel in found:
+        np.testing.assert_array_equal(channel, np.rint(wide / 65535 * 255))
+    assert (found[0, -1, -1], found[0, 0, 0]) == (255, 0)
+
+
+def test_grey_of_8_bits_and_one_is_what_it_was() -> None:
+    grey = np.arange(16, dtype=np.uint8).reshape(4, 4) * 17
+    for pixels, wanted in ((grey, grey), (grey > 100, np.where(grey > 100, 255, 0))):
+        sink = io.BytesIO()
+        Image.fromarray(pixels).save(sink, "PNG")
+        np.testing.assert_array_equal(_image_files._decode(sink.getvalue(), "it")[1], wanted)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_pixels_of_an_unknown_range_are_refused(kind: type) -> None:
+    sink = io.BytesIO()
+    Image.fromarray(np.full((4, 4), 0.5 if kind is np.float32 else 70_000, kind)).save(sink, "TIFF")
+    with pytest.raises(DataError, match="expected pixels of 8 or 16 bits in it, got . of TIFF"):
+        _image_files._decode(sink.getvalue(), "it")

@@ -54,8 +54,10 @@ def command_of(study: Study, facts: Record | None = None) -> str:
         facts: What the folder's provenance says; that of the study's first folder if None.
     """
     facts = next(iter(study.provenance.values()), {}) if facts is None else facts
-    if "command" in facts:
+    if isinstance(facts.get("command"), str):
         return str(facts["command"])
+    if "recipe_hash" in facts.get("run", {}):
+        return shlex.join(["ipl-bench", *map(str, facts["command"])])
     if "run" in facts:
         return _scoring(study.name, facts)
     if study.profiles and not (study.score_sets or study.searches or study.predictions):
