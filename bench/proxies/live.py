@@ -90,8 +90,11 @@ def score(
             )
             for batch in given
         ]
-        runner = _Runner(Network(module, moved, seed, stored=stored), proxies, watch)
-        return {proxy.name: runner.score(proxy) for proxy in proxies}
+        network = Network(module, moved, seed, stored=stored)
+        runner = _Runner(network, proxies, watch)
+        # A checkpoint runs a part again whenever a pass goes backward: it writes to copies.
+        with network.holding(network.buffers()):
+            return {proxy.name: runner.score(proxy) for proxy in proxies}
 
 
 class _Runner:
