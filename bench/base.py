@@ -213,6 +213,10 @@ class Problem:
     proxies: tuple[str, ...]
     scores: Scores
     features: Features
+    task: str = ""
+    """What is searched, by name: whoever brings labels of other tasks must not bring this one's."""
+    dataset: str = ""
+    """What its accuracies are of, as its table says."""
 
 
 @runtime_checkable
@@ -220,7 +224,8 @@ class Searcher(Protocol):
     """Something that finds a good architecture: asked for one, told its validation accuracy.
 
     Built as `Class(problem, rng, **options)`. Raise StopIteration from `ask` to give back the
-    rest of the budget.
+    rest of the budget. Where it has an attribute `weights_found_on`, the task whose labels it
+    brings along or None, every row of its searches says so.
     """
 
     def ask(self) -> Arch: ...
@@ -258,6 +263,8 @@ class Prediction:
     """`n x 2`: where to draw each architecture, such as two principal components of a latent."""
     paths: Paths | None = None
     """On `map`, which is then not None."""
+    weights_found_on: str | None = None
+    """The task whose labels the predictor brought along; every row says so."""
 
 
 Predictor: TypeAlias = Callable[..., Prediction]

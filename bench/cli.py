@@ -19,7 +19,14 @@ from bench import __version__
 from bench.base import BenchError
 from bench.commands.demonstrating import demo
 from bench.commands.networks import make_table, profile, retrain, score
-from bench.commands.options import answered, as_json, own_table, results_folder, search_on
+from bench.commands.options import (
+    Group,
+    answered,
+    as_json,
+    own_table,
+    results_folder,
+    search_on,
+)
 from bench.commands.regressing import baseline, compare
 from bench.commands.showing import Printer, Progress, tell
 
@@ -29,7 +36,9 @@ if TYPE_CHECKING:
 KINDS = ("spaces", "tables", "tasks", "proxies", "passes", "searchers", "predictors", "studies")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__)
 def cli() -> None:
     """Measure zero-cost proxies and searchers of neural architecture search, fairly."""

@@ -48,6 +48,8 @@ class Options:
     weights: str = "transferred"
     found_on: str | None = None
     """Which task's weights are transferred; the first of transferred.json if not said."""
+    leak: bool = False
+    """Whether weights may be used on the very accuracies that they were found on."""
     labels: int = 0
     """How many queries, drawn uniformly, find weights first; for weights=found."""
     objective: str = "ranks"

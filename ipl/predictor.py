@@ -20,7 +20,16 @@ from ipl.proxies import Knowledge, Study
 from ipl.quality import quality
 from ipl.threads import one_thread
 from ipl.transforms import fitted
-from ipl.weights import MODES, found, of_mode, unify, weights
+from ipl.weights import (
+    MODES,
+    found,
+    found_on,
+    is_own,
+    of_mode,
+    source,
+    unify,
+    weights,
+)
 
 HELD_OUT = 1_000
 FACTS = ("reconstruction", "validity", "validity_standard", "uniqueness", "novelty")
@@ -54,6 +63,8 @@ def predict(
     pool = problem.pool
     if pool is None:
         raise DataError(f"expected a pool to predict, got the whole space {problem.space.name}")
+    where = source(chosen.weights, chosen.found_on, problem, leak=chosen.leak)
+    leaks = is_own(found_on(chosen.found_on), problem) and not chosen.leak
     latents = shared(problem, auxiliary=chosen.auxiliary) if learned else None
     knowledge = None
     if latents is not None:
@@ -70,7 +81,10 @@ def predict(
     modes = {
         mode: weights(mode, names, chosen.found_on)
         for mode in MODES
-        if mode != "found" and set(names) & set(of_mode(mode, names, chosen.found_on))
+        # Of these very accuracies' weights nothing is told unasked, in any column.
+        if mode != "found"
+        and not (leaks and mode == "transferred")
+        and set(names) & set(of_mode(mode, names, chosen.found_on))
     }
     facts = {} if latents is None else _facts(pool, latents.autoencoder, rng)
     if chosen.labels:
@@ -86,16 +100,16 @@ def predict(
         facts |= {f"weight:{n}": float(w) for n, w in zip(names, modes["found"], strict=True)}
     columns |= {f"unified:{mode}": unify(scores, vector) for mode, vector in modes.items()}
     if knowledge is None:
-        return Prediction(columns, facts)
+        return Prediction(columns, facts, weights_found_on=where)
     at = knowledge.latents.of(pool)
     drawn = Map(at)
     paths = None
     if chosen.weights in modes:
-        where = Landscape(problem, knowledge.latents, ascent, chosen.restarts, chosen.polish)
+        landscape = Landscape(problem, knowledge.latents, ascent, chosen.restarts, chosen.polish)
         vector = torch.from_numpy(modes[chosen.weights]).float().to(at)
         unified = partial(knowledge.unified, weights=vector)
-        paths = climbed(where, f"unified:{chosen.weights}", unified, drawn, rng)
-    return Prediction(columns, facts, drawn.places(at), paths)
+        paths = climbed(landscape, f"unified:{chosen.weights}", unified, drawn, rng)
+    return Prediction(columns, facts, drawn.places(at), paths, where)
 
 
 def _facts(

@@ -36,7 +36,7 @@ from ipl.proxies import Knowledge, Study
 from ipl.ranks import normal_ranks
 from ipl.surrogate import Head, expected_improvement, told
 from ipl.threads import one_thread
-from ipl.weights import found, unify, weights
+from ipl.weights import found, source, unify, weights
 
 
 class IPL:
@@ -63,6 +63,7 @@ class IPL:
             )
         self._rng = rng
         chosen = self._options
+        self.weights_found_on = source(chosen.weights, chosen.found_on, problem, leak=chosen.leak)
         ascent = Ascent(chosen.steps, chosen.rate, chosen.penalty)
         if chosen.weights != "found" and problem.proxies:
             # Told now, not once the autoencoder is trained.

@@ -12,12 +12,14 @@ Shapes: `n` labelled architectures, `p` proxies.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib import resources
 
 import numpy as np
 
-from bench.base import DataError, Floats, OptionError
+from bench.base import DataError, Floats, OptionError, Problem
 from ipl.ranks import mean_ranks
 
 PUBLISHED: Mapping[str, float] = {
@@ -97,12 +99,66 @@ def unify(scores: Floats, vector: Floats) -> Floats:
 
 def transferred(task: str | None) -> Mapping[str, float]:
     """Weights that were found on a task; transferred.json tells how. Raises OptionError."""
+    return _known()[found_on(task)]
+
+
+@cache
+def _known() -> Mapping[str, Mapping[str, float]]:
     text = resources.files("ipl").joinpath(TRANSFERRED).read_text(encoding="utf-8")
     known: dict[str, dict[str, float]] = json.loads(text)["weights"]
+    return known
+
+
+def source(mode: str, task: str | None, problem: Problem, *, leak: bool = False) -> str | None:
+    """The task whose labels the weights of a mode were found on; None where they need none.
+
+    Args:
+        mode: Any of MODES.
+        task: For `transferred`, which of the tasks in transferred.json; the first if None.
+        problem: What they are to be used on.
+        leak: Whether that may be the very task they were found on.
+
+    Raises:
+        OptionError: They were found on these very accuracies, and `leak` does not say that this is
+            wanted; or there are no weights of that task.
+    """
+    if mode == "found":
+        return problem.task or "this task"
+    if mode != "transferred":
+        return None
+    where = found_on(task)
+    if is_own(where, problem) and not leak:
+        others = " or ".join(f"found_on={each}" for each in _known() if not is_own(each, problem))
+        raise OptionError(
+            f"expected weights that were not found on what is searched, got those found on 1,000 "
+            f"accuracies of {where} for {problem.task or 'the same cells'}, which are of the same "
+            f"cells and data; say {others}, weights=equal, or leak=true to have it so all the same"
+        )
+    return where
+
+
+def found_on(task: str | None) -> str:
+    """The name of a task in transferred.json; of the first if None. Raises OptionError."""
+    known = _known()
     name = next(iter(known)) if task is None else task
     if name not in known:
         raise OptionError(f"expected weights found on one of {', '.join(known)}, got {task!r}")
-    return known[name]
+    return name
+
+
+def is_own(where: str, problem: Problem) -> bool:
+    """Whether a task's labels are of the architectures and data that a problem is about.
+
+    Data are told by their name, `cifar10-valid` or a file called `my-CIFAR-10` among CIFAR-10's.
+    """
+    table, _, dataset = where.partition("/")
+    named = re.escape(_plain(dataset)) + r"(?!\d)"
+    same_space = problem.space.name == table.removesuffix("-suite")
+    return same_space and re.search(named, _plain(problem.dataset)) is not None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def found(

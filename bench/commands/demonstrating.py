@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from bench.base import Record
-from bench.commands.options import as_json
+from bench.commands.options import Command, as_json
 from bench.commands.showing import Printer
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--proxy", "proxies", multiple=True, help="Yours: file.py:function; repeatable.")
 @click.option(
     "--results",

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bench.base import BenchError
-from bench.commands.options import as_json, by_recipe, kept, made, results_folder, scored
+from bench.commands.options import Command, as_json, by_recipe, kept, made, results_folder, scored
 from bench.commands.showing import Printer, tell
 
 
@@ -25,9 +25,15 @@ def _resumable() -> Iterator[None]:
         ) from None
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("space", required=False)
-@click.option("--model", metavar="MODULE:FUNCTION", help="Score this model, and no space.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="Score this model, and no space; repeatable.",
+)
 @by_recipe
 @scored
 @kept("live")
@@ -35,7 +41,7 @@ def _resumable() -> Iterator[None]:
 @as_json
 def score(
     space: str | None,
-    model: str | None,
+    models: tuple[str, ...],
     workers: int,
     resume: bool,
     name: str,
@@ -51,11 +57,11 @@ def score(
     from bench.commands import scoring
 
     what = scoring.what(**said)
-    if (space is None) == (model is None):
+    if (space is None) == (not models):
         raise BenchError("expected either a SPACE or --model, got " + ("both" if space else "none"))
-    if model is not None:
+    if models:
         with Printer(json, "scores", scoring.SHOWN_OF_MODEL) as printer:
-            for row in scoring.score_model(model, what):
+            for row in scoring.score_models(models, what):
                 printer.add(row)
         return
     with Printer(json, "proxies", scoring.SHOWN) as printer:
@@ -70,7 +76,7 @@ def score(
     tell(f"rows in {folder}")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("space")
 @scored
 @results_folder
@@ -89,7 +95,7 @@ def profile(space: str, results: Path, json: bool, **said: Any) -> None:
     tell(f"rows in {folder}")
 
 
-@click.command("make-table")
+@click.command("make-table", cls=Command)
 @click.argument("space")
 @made
 @kept("table")
@@ -115,7 +121,7 @@ def make_table(
     tell(f"table in {table}")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--sample", type=click.IntRange(min=1), default=10, show_default=True, metavar="N")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)

@@ -8,6 +8,28 @@ from typing import Any
 
 import click
 
+
+class Command(click.Command):
+    """A command whose options that take one value are given once: none is dropped in silence."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raise UsageError where an option of one value comes twice."""
+        *_, order = self.make_parser(ctx).parse_args(args=list(args))
+        for param in order:
+            single = isinstance(param, click.Option) and not (param.multiple or param.is_flag)
+            if single and order.count(param) > 1:
+                raise click.UsageError(
+                    f"expected {param.opts[0]} once, got it {order.count(param)} times", ctx
+                )
+        return super().parse_args(ctx, args)
+
+
+class Group(click.Group):
+    """The commands, each of the kind above."""
+
+    command_class = Command
+
+
 as_json = click.option("--json", "json", is_flag=True, help="One JSON object a line on stdout.")
 
 SEED = click.IntRange(0, 2**32 - 1)

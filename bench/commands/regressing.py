@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bench.commands.options import as_json
+from bench.commands.options import Command, as_json
 from bench.commands.showing import Printer, tell
 
 BASELINE = Path("results/baseline")
@@ -23,7 +23,7 @@ _benchmark = click.option(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -52,7 +52,7 @@ def baseline(results: Path, benchmark: Path | None, workers: int, json: bool) ->
     tell(f"wrote {', '.join(map(str, written))}")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("folder", metavar="[BASELINE]", type=click.Path(path_type=Path), default=BASELINE)
 @click.option(
     "--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Only these; repeatable."

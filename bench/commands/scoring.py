@@ -35,7 +35,7 @@ EVERY = "all"
 DATASET = "cifar10"
 """Where none is named, nor a recipe."""
 SHOWN = ("proxy", "n", "n_failed", "seconds", "errors")
-SHOWN_OF_MODEL = ("proxy", "seed", "value", "seconds", "error")
+SHOWN_OF_MODEL = ("model", "proxy", "seed", "value", "seconds", "error")
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,19 @@ def _images(what: What) -> dict[str, Any]:
     return {"dataset": images.dataset(what.dataset).name, "shape": shape_of(what.shape)}
 
 
+def score_models(texts: Sequence[str], what: What) -> Iterator[Record]:
+    """Score several models, each once: the records of one, then those of the next.
+
+    Raises what is wrong with the name of any before the first is scored, and as `score_model` does.
+    """
+    different = dict.fromkeys(texts)
+    if len(different) > 1:
+        for text in different:
+            members.named(text)
+    for text in different:
+        yield from score_model(text, what)
+
+
 def score_model(text: str, what: What) -> Iterator[Record]:
     """Score a user's own model, `module:function` or `file.py:function`: one record a proxy.
 
@@ -177,6 +190,7 @@ def score_model(text: str, what: What) -> Iterator[Record]:
             found = score(module, batches, computed, seed=seed)
         for proxy, each in found.items():
             yield {
+                "model": text,
                 "proxy": proxy,
                 "seed": seed,
                 "value": each.value,

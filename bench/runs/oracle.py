@@ -16,15 +16,10 @@ from bench.base import (
     DataError,
     Floats,
     Ints,
-    OptionError,
     Problem,
-    UnknownNameError,
 )
 from bench.proxies.scorer import oriented
 from bench.runs.tasks import Answering
-
-REFUSALS = (OptionError, BudgetError, DataError, UnknownNameError)
-"""What the user asked for and cannot have: it ends a run, where other errors are a failed row."""
 
 
 class QueryFailedError(BenchError):
@@ -102,7 +97,14 @@ class Oracle:
 
         # Functions, not bound methods: no attribute of what a searcher holds leads to a table.
         return Problem(
-            answers.space, answers.pool, self._budget, answers.proxies(), scores, features
+            answers.space,
+            answers.pool,
+            self._budget,
+            answers.proxies(),
+            scores,
+            features,
+            answers.task.name,
+            answers.task.table.dataset,
         )
 
     @property

@@ -19,7 +19,7 @@ from bench.base import (
     Record,
 )
 from bench.runs import members
-from bench.runs.oracle import REFUSALS, Oracle
+from bench.runs.oracle import Oracle
 from bench.runs.parquet import to_bytes
 from bench.runs.row import Attachment, Outcome, PredictRun, budget_text, file_name
 from bench.runs.tasks import Answers, Task, load_task
@@ -67,7 +67,7 @@ def predict_once(
     """Run a predictor once. What it raises, or gives amiss, ends this seed alone and is kept.
 
     The generator is keyed by the seed only: two predictors on one task draw from equal streams.
-    Raises any of REFUSALS.
+    Raises BudgetError or DataError where the task cannot be asked within such a budget.
     """
     oracle = Oracle(answers, run.budget)
 
@@ -81,8 +81,6 @@ def predict_once(
         if fault is not None:
             return Predicted(seed, oracle, None, fault)
         kept = _copied(found)
-    except REFUSALS:
-        raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything
         return Predicted(seed, oracle, None, f"{type(error).__name__}: {error}")
     return Predicted(seed, oracle, kept)
@@ -153,6 +151,7 @@ def _copied(found: Prediction) -> Prediction:
         facts,
         None if found.map is None else np.array(found.map, dtype=np.float64),
         None if found.paths is None else _copied_paths(found.paths),
+        None if found.weights_found_on is None else str(found.weights_found_on),
     )
 
 
@@ -183,6 +182,7 @@ def told(task: Task, run: PredictRun, done: Predicted) -> Record:
     row |= {
         "n": len(task.answers.pool),
         "predicted": list(done.prediction.scores),
+        "weights_found_on": done.prediction.weights_found_on,
         "facts": dict(done.prediction.facts),
     }
     paths = done.prediction.paths

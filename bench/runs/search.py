@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from bench.base import BudgetSpentError, Record, SearcherFactory, Table
 from bench.runs import members
-from bench.runs.oracle import REFUSALS, Oracle, QueryFailedError
+from bench.runs.oracle import Oracle, QueryFailedError
 from bench.runs.parquet import to_bytes
 from bench.runs.row import Attachment, Outcome, SearchRun, budget_text, file_name
 from bench.runs.tasks import Answering, Asked, load_task
@@ -23,6 +23,8 @@ class Search:
     seed: int
     oracle: Oracle
     error: str | None = None
+    told: Record = field(default_factory=dict)
+    """What the searcher tells of itself for its row: `weights_found_on`, if that is known."""
 
 
 def run_search(run: SearchRun) -> Outcome:
@@ -52,12 +54,15 @@ def search_once(
     would stand for a network that diverged.
 
     The generator is keyed by the seed only: two searchers on one task draw from equal streams.
-    Raises any of REFUSALS.
+    Raises BudgetError or DataError where the task cannot be searched within such a budget.
     """
     oracle = Oracle(answers, run.budget)
+    told: Record = {}
     rng = np.random.default_rng(seed)
     try:
         searcher = factory(oracle.problem(), rng, **options)
+        if hasattr(searcher, "weights_found_on"):
+            told["weights_found_on"] = searcher.weights_found_on
         while not oracle.spent:
             try:
                 arch = searcher.ask()
@@ -70,15 +75,13 @@ def search_once(
             searcher.tell(arch, validation)
     except BudgetSpentError:
         pass
-    except REFUSALS:
-        raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's searcher may raise anything
-        return Search(seed, oracle, f"{type(error).__name__}: {error}")
+        return Search(seed, oracle, f"{type(error).__name__}: {error}", told)
     if not oracle.steps:
-        return Search(seed, oracle, "it ended before its first query")
+        return Search(seed, oracle, "it ended before its first query", told)
     if not _answered(answers, oracle):
-        return Search(seed, oracle, f"all of its {len(oracle.steps)} queries failed")
-    return Search(seed, oracle)
+        return Search(seed, oracle, f"all of its {len(oracle.steps)} queries failed", told)
+    return Search(seed, oracle, told=told)
 
 
 def _answered(answers: Answering, oracle: Oracle) -> list[int]:
@@ -107,6 +110,7 @@ def judged(task: Asked, run: SearchRun, search: Search) -> Record:
         "queries": len(oracle.steps),
         "seconds": oracle.clock[-1] if oracle.clock else None,
         "scored": oracle.scored,
+        **search.told,
     }
     if table.searched_on != "validation":
         row["searched_on"] = table.searched_on

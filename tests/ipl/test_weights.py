@@ -11,9 +11,25 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, rankdata
 
-from bench.base import DataError, Floats, OptionError
+from bench.base import Budget, DataError, Floats, OptionError, Problem
 from bench.runs import members
-from ipl.weights import MODES, PUBLISHED, RIDGE, SELECTED, _tau, found, transferred, weights
+from bench.runs.oracle import Oracle
+from bench.runs.tasks import load_task
+from bench.spaces.nasbench201 import NASBENCH201
+from bench.studies.ipl_paper import IPL_PAPER
+from bench.studies.ipl_race import IPL_RACE
+from ipl.options import Options
+from ipl.weights import (
+    MODES,
+    PUBLISHED,
+    RIDGE,
+    SELECTED,
+    _tau,
+    found,
+    source,
+    transferred,
+    weights,
+)
 
 THIRTEEN = (
     *("epe_nas", "fisher", "flops", "grad_norm", "grasp", "jacov", "l2_norm", "nwot"),
@@ -224,3 +240,55 @@ def test_labels_that_say_nothing_are_told(objective: str, accuracies: list[float
 def test_scores_that_say_nothing_give_no_weights() -> None:
     told = found(np.full((5, 3), np.nan), np.arange(5.0), rng=np.random.default_rng(0))
     assert told.tolist() == [0, 0, 0]
+
+
+CIFAR10, IMAGENET = "nasbench201-suite/cifar10", "nasbench201-suite/ImageNet16-120"
+
+
+def problem_of(dataset: str, space: object = NASBENCH201) -> Problem:
+    """A problem of a dataset, of which nothing else is looked at."""
+    nothing = None
+    return Problem(  # type: ignore[arg-type]
+        space, None, Budget(queries=1), (), nothing, nothing, f"a-task/{dataset}", dataset
+    )
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "cifar10-valid", "my_CIFAR-10 table", "CIFAR10"])
+def test_weights_are_not_used_unasked_on_the_labels_they_were_found_on(dataset: str) -> None:
+    problem = problem_of(dataset)
+    ways = f"say found_on={IMAGENET}, weights=equal, or leak=true"
+    for where in (None, CIFAR10):
+        with pytest.raises(OptionError, match=ways):
+            source("transferred", where, problem)
+        assert source("transferred", where, problem, leak=True) == CIFAR10
+    assert source("transferred", IMAGENET, problem) == IMAGENET
+    assert source("equal", None, problem) is None
+    assert source("published", None, problem) is None
+    assert source("found", None, problem) == f"a-task/{dataset}"
+
+
+def test_weights_of_other_data_are_used_and_named() -> None:
+    for dataset in ("cifar100", "ImageNet16-120", "digits"):
+        assert source("transferred", None, problem_of(dataset)) == CIFAR10
+    with pytest.raises(OptionError, match=f"say found_on={CIFAR10}, weights=equal"):
+        source("transferred", IMAGENET, problem_of("ImageNet16-120"))
+    # Other cells, though trained on the same images.
+    elsewhere = type("Elsewhere", (), {"name": "darts"})()
+    assert source("transferred", None, problem_of("cifar10", elsewhere)) == CIFAR10
+
+
+def test_the_studies_use_no_tasks_labels_on_itself(data: object) -> None:
+    looked_at = 0
+    for study in (IPL_RACE, IPL_PAPER):
+        for run in study.runs():
+            text = getattr(run, "searcher", getattr(run, "predictor", ""))
+            if text.partition(",")[0] != "ipl":
+                continue
+            member = members.searcher if hasattr(run, "searcher") else members.predictor
+            said = {it: v for it, v in member(text)[1].items() if it != "learned"}
+            chosen = Options(**said)
+            problem = Oracle(load_task(run.task).answers, Budget(queries=1)).problem()
+            where = source(chosen.weights, chosen.found_on, problem, leak=chosen.leak)
+            assert where is None or chosen.weights == "found" or where in (CIFAR10, IMAGENET)
+            looked_at += 1
+    assert looked_at > 100

@@ -270,3 +270,48 @@ def test_a_run_that_fails_as_a_whole_is_a_failed_row_for_every_seed() -> None:
     assert [row["seed"] for row in rows] == [3, 4, 5, 6, 7]
     assert all(row["error"].startswith("UnknownNameError: there is no searcher") for row in rows)
     assert pool.do(ScoreRun("toy/data", ("snip",))).rows[0]["status"] == "failed"
+
+
+class Reading(Listed):
+    """Read a proxy by name before anything is asked."""
+
+    order = (ARCHS[5],)
+    wanted = "good"
+    weights_found_on = "another/task"
+
+    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+        super().__init__(problem, rng)
+        problem.scores(ARCHS[:2], [self.wanted])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ("nowhere", "UnknownNameError: there is no proxy 'nowhere'"),
+        ("nwot", "DataError: the task toy/data records no proxy nwot; it records good, half"),
+    ],
+)
+def test_a_proxy_that_is_not_there_is_that_searchers_failed_rows(
+    wanted: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reading, "wanted", wanted)
+    monkeypatch.setattr(members, "searcher", lambda text: (Reading, {}))
+    rows = run_search(SearchRun("toy/data", "reading", Budget(queries=1), 0, 2)).rows
+    assert [(row["seed"], row["status"], row["queries"]) for row in rows] == [
+        (0, "failed", 0),
+        (1, "failed", 0),
+    ]
+    assert all(row["error"].startswith(says) for row in rows)
+
+
+def test_a_row_says_on_whose_labels_the_searchers_weights_were_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = SearchRun("toy/data", "reading", Budget(queries=1), 0, 1)
+    monkeypatch.setattr(members, "searcher", lambda text: (Reading, {}))
+    (row,) = run_search(run).rows
+    assert (row["status"], row["weights_found_on"]) == ("ok", "another/task")
+    monkeypatch.setattr(members, "searcher", lambda text: (Listed, {}))
+    monkeypatch.setattr(Listed, "order", (ARCHS[5],))
+    (row,) = run_search(run).rows
+    assert "weights_found_on" not in row
