@@ -153,7 +153,7 @@ def test_an_accuracy_does_not_become_a_proxy_unnoticed(
     with pytest.raises(SystemExit):
         cli.main()
     told = capsys.readouterr().err
-    assert "the column test_acc is taken as a proxy" in told
+    assert "no proxy: 'test_acc' (an accuracy or loss by its name)" in told
     assert "latest" not in told
 
 

@@ -14,7 +14,6 @@ from bench.runs.tasks import Task, load_task, task_reader
 from bench.spaces.opaque import OPAQUE
 from bench.tables.user import FAILED_CELLS, read_table, sentences_of_directions
 
-
 DESCRIBING = (
     *("dataset", "columns", "ignore", "minimise"),
     *("metric", "empty", "lower_is_better", "encoding"),

@@ -65,7 +65,8 @@ def encoded(text: str, space: Space, encoding: str | None = None) -> str:
     if encoding is None:
         raise ArchError(
             f"{text!r} does not say whose numbers it holds, and projects number differently; "
-            f"say so by --encoding NAME, or write NAME: before it, where NAME is {_listed(space.encodings)}"
+            "say so by --encoding NAME, or write NAME: before it, where NAME is "
+            f"{_listed(space.encodings)}"
         )
     return f"{encoding}:{text}"
 

@@ -36,7 +36,7 @@ MACRO = 3_256
 ALL = 7_352
 ROWS = {"macro": slice(0, MACRO), "micro": slice(MACRO, ALL)}
 SUITE = f"{FOLDER}/tnb101_micro_valid_nets.csv"
-NO_PROXIES = frozenset({"", "net", "new_net", "val_accs", "random", "rank"})
+NO_PROXIES = frozenset({"Unnamed: 0", "net", "new_net", "val_accs", "random", "rank"})
 
 _LINE = re.compile(r"ArchResult\(arch-index=(\d+), arch=([^,\s]+), \d+ tasks\)")
 

@@ -66,18 +66,13 @@ def flops(module: nn.Module, images: Tensor, labels: Tensor, seed: int) -> float
     return total / 1e6
 
 
-def _each(  # noqa: PLR0911
-    layer: nn.Module, source: Tensor, output: Tensor
-) -> float:
+def _each(layer: nn.Module, source: Tensor, output: Tensor) -> int:
     """What one entry of a module's output costs; a container's costs nothing."""
     match layer:
         case nn.Conv1d() | nn.Conv2d() | nn.Conv3d() | nn.Linear():
             return layer.weight[0].numel()
         case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.BatchNorm3d():
             return 2 if layer.affine else 1
-        case nn.ConvTranspose2d():
-            # Every entry of the input goes into a window of the output.
-            return source.numel() * layer.weight[0].numel() / output.numel()
         case nn.AvgPool2d() | nn.MaxPool2d():
             side = layer.kernel_size
             return side**2 if isinstance(side, int) else math.prod(side)

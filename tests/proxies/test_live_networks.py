@@ -72,7 +72,6 @@ BETWEEN: dict[str, Callable[[], nn.Module]] = {
     "learnt slope": nn.PReLU,
     "gate": Gate,
     "group norm": lambda: nn.GroupNorm(2, 8),
-    "transposed": lambda: nn.ConvTranspose2d(8, 8, 3),
     "sigmoid": nn.Sigmoid,
     "unused": Unused,
     "dropout that lets all through": lambda: nn.Dropout(0.0),

@@ -144,6 +144,7 @@ REFUSED: dict[str, Callable[[], nn.Module]] = {
     "standardised": lambda: Standardised(8, 8, 3),
     "sliced": Sliced,
     "bare": Bare,
+    "transposed": lambda: nn.ConvTranspose2d(8, 8, 3),
     "lstm": lambda: Rows(nn.LSTM),
     "gru": lambda: Rows(nn.GRU),
     "scripted": lambda: torch.jit.script(nn.Sequential(conv(), nn.ReLU())),

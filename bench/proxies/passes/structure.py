@@ -7,9 +7,9 @@ number), what it costs. What is not recognised is a reason, and no proxy that ne
 a score: nothing counts 0 because it was not seen.
 
 Layers are the field's: the weights of `nn.Conv1d` to `3d` and `nn.Linear` and what derives from
-them. Known, and by definition no layers, are norms, transposed convolutions, the slope of a PReLU,
-embeddings, scales that are multiplied entry by entry, and the projections of queries, keys and
-values in `nn.MultiheadAttention`, which it calls by a bare parameter.
+them. Known, and by definition no layers, are norms, the slope of a PReLU, embeddings, scales that
+are multiplied entry by entry, and the projections of queries, keys and values in
+`nn.MultiheadAttention`, which it calls by a bare parameter.
 """
 
 from __future__ import annotations
@@ -62,8 +62,17 @@ _COMPARISONS = frozenset(
 _SCALES = frozenset(
     {
         *("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "prelu"),
-        *("conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "embedding"),
-        *("multi_head_attention_forward", "add", "sub", "mul", "div", "true_divide", "neg", "pow"),
+        *(
+            "embedding",
+            "multi_head_attention_forward",
+            "add",
+            "sub",
+            "mul",
+            "div",
+            "true_divide",
+            "neg",
+            "pow",
+        ),
         *("exp", "log", "sqrt", "rsqrt", "sigmoid", "tanh", "softmax", "softplus", "relu", "clamp"),
         *("abs", "mean", "sum", "norm", "normalize", "std", "var", "expand", "expand_as", "view"),
         *("reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "permute", "transpose", "t"),
