@@ -147,7 +147,8 @@ def _noise_of(found: Dataset, text: str, pairs: list[str]) -> Dataset:
         said[option] = int(value)
     sizes = usual | said
     other = [f"{name}={sizes[name]}" for name in usual if sizes[name] != usual[name]]
-    return replace(found, name=",".join([found.name, *other]), **sizes)
+    name = ",".join([found.name, *other])
+    return replace(found, name=name, size=sizes["size"], classes=sizes["classes"])
 
 
 def _columns(text: str, options: str) -> dict[str, str]:

@@ -95,7 +95,6 @@ def test_where_nothing_was_predicted_the_table_says_why_and_nothing_is_written(
         (["darts/suite", "--predictor", "forst"], "did you mean forest?"),
         (["darts/suite", "--predictor", "forest,scores=3"], "did you mean scored?"),
         (["darts/suite", "--predictor", "forest", "--queries", "-1"], "--queries"),
-        (["darts/suite", "--predictor", "forest,scored=0"], "expected scored of at least 1, got 0"),
     ],
 )
 def test_mistakes_end_in_one_sentence(
@@ -105,6 +104,15 @@ def test_mistakes_end_in_one_sentence(
     assert out == ""
     assert says in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_predictor_that_cannot_start_leaves_rows_that_say_why(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("darts/suite", "--predictor", "forest,scored=0", "--seeds", "1", "--json")
+    out, err = run(capsys, "predict", *words, code=2)
+    assert '"status": "failed"' in out
+    assert "expected scored of at least 1, got 0" in err
 
 
 def test_a_users_own_table_can_be_predicted(
