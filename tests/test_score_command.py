@@ -252,5 +252,5 @@ def test_a_model_is_scored_in_rows(tmp_path: Path, capsys: pytest.CaptureFixture
     command = f"--model {path}:make --proxies params,snip --dataset noise,size=8 --batch 4"
     records, _ = run(command, tmp_path / "results", capsys)
     assert [(row["proxy"], row["error"]) for row in records] == [("params", None), ("snip", None)]
-    assert list(records[0]) == ["proxy", "seed", "value", "seconds", "error"]
+    assert list(records[0]) == ["model", "proxy", "seed", "value", "seconds", "error"]
     assert not (tmp_path / "results").exists()
