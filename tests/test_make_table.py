@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -294,3 +295,99 @@ def test_more_distinct_ones_than_there_are_is_told() -> None:
     wanted = making.Wanted("digits", sample=classes + 1, distinct=True)
     with pytest.raises(OptionError, match=f"at most {classes} distinct .* got {classes + 1}"):
         making.chosen(TOY, wanted)
+
+
+def test_a_made_table_is_reported_and_met_by_live_scores_of_its_networks(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    table = table_in(whole)
+    how = f"--sample 8 --recipe {RECIPE} --batch 8 --proxies params,nwot --name live"
+    run(f"score nasbench201 {how} --against {table} --results {tmp_path}", capsys)
+    shutil.copytree(whole / "table", tmp_path / "table")
+    rows, err = run(f"report --results {tmp_path} --reports {tmp_path / 'r'} --workers 1", capsys)
+    assert [(row["study"], row["task"], row["n"]) for row in rows] == [("live", str(table), 8)]
+    assert "left out" not in err
+    page = (tmp_path / "r" / "table" / "c0ffee" / "README.md").read_text(encoding="utf-8")
+    assert "trained: 24 architectures of nasbench201" in page
+    assert "the first 4 by 2 seeds" in page
+    (scores,) = tmp_path.glob("live/*/live.parquet")
+    both, _ = run(f"correlate {table}@{scores}", capsys)
+    assert {(row["proxy"], row["n"], row["truth"]) for row in both} == {
+        ("params", 8, "validation"),
+        ("nwot", 8, "validation"),
+    }
+    found, _ = run(
+        f"search {table}@{scores} --searcher rank-average,proxies=params+nwot "
+        "--budget queries=3 --seeds 1",
+        capsys,
+    )
+    assert (found[0]["status"], found[0]["scored"]) == ("ok", 8)
+
+
+def test_a_file_that_is_no_made_table_is_no_task(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "plain.parquet"
+    pq.write_table(pa.table({"arch": ["a"], "validation": [1.0]}), place)
+    _, err = run(f"correlate {place}", capsys, code=2)
+    assert "does not say its space; read it by --table FILE --space SPACE" in err
+    _, err = run(f"correlate {tmp_path / 'none.parquet'}", capsys, code=2)
+    assert "expected a table of make-table, got no file at" in err
+
+
+def test_options_of_one_value_are_given_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, option in (
+        ("score nasbench201 --sample 2 --sample 3 --proxies params", "--sample"),
+        ("score nasbench201 --sample 2 --proxies params --proxies nwot", "--proxies"),
+        ("search nasbench201/digits --budget queries=2 --budget queries=3", "--budget"),
+        ("make-table nasbench201 --recipe digits --recipe cifar10 --sample 1", "--recipe"),
+    ):
+        _, err = run(f"{words} --results {tmp_path}" if "search" not in words else words, capsys, 2)
+        assert f"expected {option} once, got it 2 times" in err
+
+
+def test_several_models_are_all_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "two_models_of_mine.py").write_text(
+        "from torch import nn\n"
+        "def net(n): return nn.Sequential(nn.Conv2d(3, n, 3), nn.ReLU(), "
+        "nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n, 10))\n"
+        "def a(): return net(4)\n"
+        "def b(): return net(8)\n"
+    )
+    file = tmp_path / "two_models_of_mine.py"
+    words = "--proxies params --dataset noise,size=8 --batch 4"
+    rows, _ = run(f"score --model {file}:a --model {file}:b {words}", capsys)
+    # 3 x 3 x 3 weights and a bias a channel, then the head's.
+    assert [(row["model"], round(row["value"] * 1e6)) for row in rows] == [
+        (f"{file}:a", 4 * 28 + 4 * 10 + 10),
+        (f"{file}:b", 8 * 28 + 8 * 10 + 10),
+    ]
+    rows, err = run(f"score --model {file}:a --model {file}:c {words}", capsys, code=2)
+    assert rows == []
+    assert "there is no 'c'" in err
+
+
+def test_a_task_in_place_of_a_space_scores_what_it_knows(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    how = f"--sample 6 --proxies graph-free --results {tmp_path}"
+    (tmp_path / "edges_of_mine.py").write_text("def edges(graph): return graph.adjacency.sum()\n")
+    how = how.replace("--proxies graph-free", f"--proxy {tmp_path}/edges_of_mine.py:edges")
+    how += " --dataset noise,size=8 --batch 4"
+    _, err = run(f"score darts {how} --against darts/suite --name far", capsys, code=2)
+    assert "knows none of the 6 architectures" in err
+    assert "ipl-bench score darts/suite --sample 6" in err
+    rows, _ = run(f"score darts/suite {how} --name near", capsys)
+    assert [row["n"] for row in rows] == [6]
+    (told,) = (
+        row
+        for path in tmp_path.glob("near/*/rows.jsonl")
+        for row in map(json.loads, path.read_text().splitlines())
+        if row["kind"] == "score"
+    )
+    assert (told["task"], told["n"]) == ("darts/suite", 6)
+    _, err = run(f"score darts/suite {how.replace('6', '99999')} --name all", capsys, code=2)
+    assert "expected a sample of at most the" in err

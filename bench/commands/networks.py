@@ -51,12 +51,14 @@ def score(
 ) -> None:
     """Score untrained networks live: those of a SPACE, or a model of your own.
 
+    In place of a SPACE, a TASK's name scores architectures that it knows, against it.
+
     Rows of a space are streamed into the results folder, and none is lost or repeated when the
     command is killed and goes on by --resume; --against adds what `report` reads.
     """
     from bench.commands import scoring
 
-    what = scoring.what(**said)
+    what = scoring.beside(space, scoring.what(**said))
     if (space is None) == (not models):
         raise BenchError("expected either a SPACE or --model, got " + ("both" if space else "none"))
     if models:

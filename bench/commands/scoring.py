@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bench.base import Arch, BenchError, OptionError, Record, Space, UnknownNameError
 from bench.commands.showing import rated_bar
@@ -23,6 +25,7 @@ from bench.runs import (
 )
 from bench.runs.live import LiveRun
 from bench.runs.recipes import read
+from bench.runs.tasks import BORROWS, load_task
 from bench.tables import images
 
 if TYPE_CHECKING:
@@ -96,8 +99,7 @@ def score_space(
             whole networks failed, told when all is done.
     """
     folder = streamed.folder_for(results, study, resume=resume, stream=live_store.STREAM)
-    space = members.space(name)
-    archs = architectures(space, what)
+    space, archs = _drawn(name, what)
     names, rankings = live.with_components(proxies(what, live.every_proxy))
     run = LiveRun(
         space=space.name,
@@ -117,7 +119,7 @@ def score_space(
     tasks = [live_tasks.against(task, run, archs) for task in dict.fromkeys(what.against)]
     about = {
         "data_sha256": live_files.hashes(run, what.against),
-        "architectures": _chosen(what),
+        "architectures": _chosen(what) + (f" of {name}" if is_task(name) else ""),
         "workers": workers,
     }
     with streamed.opened(folder) as store:
@@ -138,6 +140,46 @@ def score_space(
             f"{', '.join(end['failed_networks'])}; {folder / live_store.SCORES} says which"
         )
     return folder, list(_summary(end))
+
+
+def is_task(name: str) -> bool:
+    """Whether a name is a task's, and no space's."""
+    own = name.partition(BORROWS)[0]
+    if members.known("spaces", name):
+        return False
+    return members.known("tables", own) or own.endswith(".parquet")
+
+
+def beside(name: str | None, what: What) -> What:
+    """What is to be scored; against the task, where it is a task that is named for a space."""
+    if name is None or not is_task(name):
+        return what
+    return replace(what, against=tuple(dict.fromkeys([name, *what.against])))
+
+
+def _drawn(name: str, what: What) -> tuple[Space, list[Arch]]:
+    """The space, and the architectures asked for: of a task, those whose truth it knows.
+
+    Raises OptionError, DataError, ArchError or UnknownNameError.
+    """
+    if not is_task(name):
+        space = members.space(name)
+        return space, architectures(space, what)
+    task = load_task(name)
+    _, truth = task.truth()
+    known = [task.table.archs[row] for row in np.flatnonzero(~np.isnan(truth)).tolist()]
+    if what.archs is not None or what.ways != 1:
+        return task.space, architectures(task.space, what)
+    if what.sample is not None:
+        if what.sample > len(known):
+            raise OptionError(
+                f"expected a sample of at most the {len(known):,} architectures that {name} "
+                f"knows, got {what.sample:,}"
+            )
+        order = keyed(what.seed, "sample", name).permutation(len(known))
+        known = [known[place] for place in order[: what.sample].tolist()]
+    archs = [task.space.parse(text) for text in known]
+    return task.space, choose.distinct(task.space, archs) if what.distinct else archs
 
 
 def _images(what: What) -> dict[str, Any]:

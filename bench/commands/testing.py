@@ -11,34 +11,63 @@ from typing import TypeAlias
 
 import numpy as np
 
-from bench.base import DataError, Floats, Graph, OptionError
+from bench.base import DataError, Floats, OptionError
+from bench.draws import keyed
 from bench.metrics.rank import failures_last, kendall
+from bench.proxies.computed import Computed
 from bench.proxies.scorer import oriented, score_graphs
+from bench.runs import members
+from bench.runs.live import LiveRun, by_recipe, classes, in_space, minibatches_of, require_torch
+from bench.runs.live_rows import threaded
 from bench.runs.members import FunctionProxy
+from bench.runs.recipes import read
 from bench.runs.score import scores_of, with_something
 from bench.runs.store import write_whole
 from bench.runs.tasks import Task, load_task
 
-OwnProxy: TypeAlias = str | Callable[[Graph], float]
-"""A name, `module:function`, `file.py:function`, or a function of an architecture's graph."""
+OwnProxy: TypeAlias = str | Callable[..., float]
+"""A name, `module:function`, `file.py:function`, a function of an architecture's graph, or one of
+what passes record."""
 Taus: TypeAlias = dict[str, float]
 
 ROUNDING = 1e-9
 UPDATE = "--tau-update"
 
 
-def tau(proxy: OwnProxy, task: str | Task) -> float:
+@dataclass(frozen=True)
+class Live:
+    """How networks are scored where a proxy is computed live: few, small, the same each time."""
+
+    sample: int = 50
+    """How many architectures of the task, or all that it knows where these are fewer."""
+    dataset: str = "noise,size=16"
+    recipe: str | None = None
+    """Of which training these are the networks and images, in place of the dataset and shape."""
+    shape: tuple[tuple[str, int], ...] = ()
+    batch: int = 16
+    seed: int = 0
+
+
+def tau(proxy: OwnProxy, task: str | Task, live: Live = Live()) -> float:
     """Kendall's tau-b of a proxy with a task's accuracy, both turned so that larger is better.
 
-    Failures rank last; architectures of which a table does not record the proxy are left out.
+    Failures rank last; architectures of which a table does not record the proxy are left out. A
+    proxy that is computed live, and that the task does not record, is scored as `live` says.
 
     Raises:
-        BenchError: There is no such proxy or task, or its files are not here.
+        BenchError: There is no such proxy or task, its files are not here, or a live proxy fails
+            on every network.
     """
     known = load_task(task) if isinstance(task, str) else task
     rows = with_something(known)
     _, truth = known.truth()
-    score = _scores(proxy, known, rows)
+    computed = _computed(proxy, known)
+    if computed is None:
+        score = _scores(proxy, known, rows)
+    else:
+        order = keyed(live.seed, "sample", known.name).permutation(len(rows))
+        rows = np.sort(rows[order[: live.sample]])
+        score = _scored_live(computed, known, rows, live)
     recorded = ~np.isnan(score)
     turned = truth[rows] if known.table.maximise else -truth[rows]
     return float(kendall(failures_last(score[recorded]), turned[recorded]))
@@ -55,6 +84,52 @@ def _scores(
     )
     archs = [task.space.parse(task.table.archs[row]) for row in rows.tolist()]
     return oriented(score_graphs(own, task.space, archs).values, own)
+
+
+def _computed(proxy: OwnProxy, task: Task) -> Computed | None:
+    """The proxy as one of passes, where it is one and the task does not record it."""
+    if isinstance(proxy, str):
+        found = None if proxy in task.table.scores else members.proxy(proxy)
+    else:
+        found = proxy if isinstance(proxy, Computed) else members.of_function(name_of(proxy), proxy)
+    return found if isinstance(found, Computed) else None
+
+
+def _scored_live(
+    proxy: Computed, task: Task, rows: np.ndarray[tuple[int], np.dtype[np.int64]], how: Live
+) -> Floats:
+    """The `n` oriented scores of untrained networks, -inf where failed. Raises BenchError."""
+    require_torch()
+    from bench.networks import Weights, network
+    from bench.proxies.live import score
+
+    fields = {"dataset": how.dataset, "shape": how.shape}
+    run = LiveRun(
+        space=task.space.name,
+        archs=len(rows),
+        archs_sha256="",
+        proxies=(proxy.name,),
+        batch=how.batch,
+        seeds=(how.seed,),
+        **(fields if how.recipe is None else by_recipe(read(how.recipe))),
+    )
+    own = in_space(proxy, task.space.name)
+    batches, weights = minibatches_of(run, how.seed), Weights(how.seed)
+    shape = {"classes": classes(run), **dict(run.shape)}
+    values, reasons = [], []
+    with threaded(1):
+        for row in rows.tolist():
+            arch = task.space.parse(task.table.archs[row])
+            module = network(task.space.name, arch, weights, **shape)
+            found = score(module, batches, [own], seed=how.seed)[own.name]
+            values.append(-math.inf if found.value is None else found.value)
+            reasons += [] if found.error is None else [found.error]
+    if len(reasons) == len(rows):
+        raise DataError(
+            f"expected a score of one of {len(rows)} networks of {task.name} at least by "
+            f"{proxy.name}, got {reasons[0] if reasons else 'none'}"
+        )
+    return oriented(np.array(values), proxy)
 
 
 def name_of(proxy: OwnProxy) -> str:
@@ -82,6 +157,7 @@ class AssertTau:
         *,
         at_least: float | Mapping[str, float] | None = None,
         baseline: str | Path | None = None,
+        live: Live = Live(),
     ) -> Taus:
         """Compare, and return the tau by task.
 
@@ -90,6 +166,7 @@ class AssertTau:
             tasks: Names of tasks, as `ipl-bench list tasks` has them, or tasks.
             at_least: What tau should be on all tasks, or by task.
             baseline: A JSON file of taus, `{proxy: {task: tau}}`; a tau may rise above its own.
+            live: How networks are scored, where the proxy is computed live.
 
         Raises:
             AssertionError: A tau fell, is undefined, or has nothing in the baseline.
@@ -101,7 +178,7 @@ class AssertTau:
                 + ("no tasks" if not tasks else "neither")
             )
         name = name_of(proxy)
-        found = {_task_name(task): tau(proxy, task) for task in tasks}
+        found = {_task_name(task): tau(proxy, task, live) for task in tasks}
         wrong = _below(name, found, at_least)
         if baseline is not None:
             path = self.folder / baseline

@@ -58,7 +58,10 @@ def against(name: str, run: LiveRun, archs: Sequence[Arch]) -> Against:
     known: list[int] = np.flatnonzero(~np.isnan(truth)).tolist()
     places = _matched(task, known, archs, run.distinct)
     if not places:
-        raise DataError(f"the task {name} knows none of the {len(archs):,} architectures")
+        raise DataError(
+            f"the task {name} knows none of the {len(archs):,} architectures; to score some that "
+            f"it knows, name it in place of the space: ipl-bench score {name} --sample {len(archs)}"
+        )
     rows = sorted(places)
     return Against(task, np.array(rows), np.array([places[row] for row in rows]))
 

@@ -110,19 +110,24 @@ def proxy(name: str) -> Proxy:
     if isinstance(member, Proxy):
         return member
     if callable(member):
-        facts: dict[str, Any] = {
-            "higher_is_better": bool(getattr(member, "higher_is_better", True)),
-            "paper": str(getattr(member, "paper", "not stated")),
-        }
-        passes = _passes(name, member)
-        if not passes:
-            return FunctionProxy(name, member, **facts)
-        about = (inspect.getdoc(member) or "not stated").splitlines()[0]
-        needs = frozenset(getattr(member, "needs", {"weights"}))
-        return Computed(name, member, passes, needs, follows="nothing", definition=about, **facts)
+        return of_function(name, member)
     raise UnknownNameError(
         f"expected {name} to be a proxy or a function of a graph, got {type(member).__name__}"
     )
+
+
+def of_function(name: str, member: Callable[..., Any]) -> Proxy:
+    """A user's function as a proxy of that name, as `proxy` tells. Raises UnknownNameError."""
+    facts: dict[str, Any] = {
+        "higher_is_better": bool(getattr(member, "higher_is_better", True)),
+        "paper": str(getattr(member, "paper", "not stated")),
+    }
+    passes = _passes(name, member)
+    if not passes:
+        return FunctionProxy(name, member, **facts)
+    about = (inspect.getdoc(member) or "not stated").splitlines()[0]
+    needs = frozenset(getattr(member, "needs", {"weights"}))
+    return Computed(name, member, passes, needs, follows="nothing", definition=about, **facts)
 
 
 def _passes(name: str, function: Callable[..., Any]) -> tuple[str, ...]:

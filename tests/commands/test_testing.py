@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 from toy import TOY, toy_table
 
 from bench.base import DataError, Graph, OptionError, UnknownNameError
-from bench.commands.testing import AssertTau, tau
+from bench.commands.testing import AssertTau, Live, tau
 from bench.runs.tasks import Task
 
 TASK = Task(TOY, toy_table())
@@ -138,3 +140,42 @@ def test_misuse_is_told(assert_tau: AssertTau) -> None:
         assert_tau("goods", [TASK], at_least=0)
     with pytest.raises(UnknownNameError, match="no task 'toy/none'"):
         assert_tau("good", ["toy/none"], at_least=0)
+
+
+def trainable(weights: object, loss_gradients: object) -> float:
+    """A function of passes that fails everywhere."""
+    raise ZeroDivisionError("nothing")
+
+
+def test_a_proxy_that_is_computed_live_is_scored_on_a_sample(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from bench.proxies import live as live_proxies
+    from bench.runs import live
+    from bench.runs.tasks import load_task
+
+    task = load_task("nasbench201/digits")
+    known = Task(task.space, dataclasses.replace(task.table, scores={}))
+    how = Live(sample=12, dataset="noise,size=8,classes=4", shape=(("channels", 4),), batch=4)
+    found = AssertTau(tmp_path)("params", [known], at_least=-1, live=how)
+    # Written out: the same twelve, each network made and scored by itself.
+    from bench.draws import keyed
+    from bench.networks import Weights, network
+
+    order = keyed(0, "sample", known.name).permutation(len(known.table.archs))[:12]
+    batches = live.minibatches("noise,size=8,classes=4", 4, 0)
+    values = []
+    for row in order:
+        arch = known.space.parse(known.table.archs[row])
+        module = network("nasbench201", arch, Weights(0), classes=4, channels=4)
+        proxy = live.scorable("params")
+        values.append(live_proxies.score(module, batches, [proxy])["params"].value)
+    truth = known.truth()[1][order]
+    assert found[known.name] == pytest.approx(kendalltau(values, truth).statistic)
+    assert tau("params", known, how) == found[known.name]
+
+
+def test_a_live_proxy_that_fails_everywhere_is_a_reason() -> None:
+    pytest.importorskip("torch")
+    how = Live(sample=2, dataset="noise,size=8", shape=(("channels", 2),), batch=4)
+    with pytest.raises(DataError, match="of 2 networks .* by trainable, got ZeroDivisionError"):
+        tau(trainable, "nasbench201/digits", how)

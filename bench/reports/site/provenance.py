@@ -68,8 +68,10 @@ def command_of(study: Study, facts: Record | None = None) -> str:
 
 def _scoring(name: str, facts: Record) -> str:
     """The `ipl-bench score` that a live run stands for."""
-    run, chosen = facts["run"], str(facts.get("architectures", ""))
-    words = ["ipl-bench", "score", str(run["space"])]
+    run = facts["run"]
+    # Of a task, its name comes after what was chosen.
+    chosen, _, task = str(facts.get("architectures", "")).partition(" of ")
+    words = ["ipl-bench", "score", task or str(run["space"])]
     if chosen.startswith("sample="):
         words += ["--sample", chosen.removeprefix("sample=").partition(",")[0]]
     else:
