@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -88,11 +88,12 @@ def _scores(
 
 def _computed(proxy: OwnProxy, task: Task) -> Computed | None:
     """The proxy as one of passes, where it is one and the task does not record it."""
+    known: Any = proxy
     if isinstance(proxy, str):
-        found = None if proxy in task.table.scores else members.proxy(proxy)
-    else:
-        found = proxy if isinstance(proxy, Computed) else members.of_function(name_of(proxy), proxy)
-    return found if isinstance(found, Computed) else None
+        known = None if proxy in task.table.scores else members.proxy(proxy)
+    elif not isinstance(known, Computed):
+        known = members.of_function(name_of(proxy), proxy)
+    return known if isinstance(known, Computed) else None
 
 
 def _scored_live(
@@ -113,7 +114,7 @@ def _scored_live(
         seeds=(how.seed,),
         **(fields if how.recipe is None else by_recipe(read(how.recipe))),
     )
-    own = in_space(proxy, task.space.name)
+    own = cast("Computed", in_space(proxy, task.space.name))
     batches, weights = minibatches_of(run, how.seed), Weights(how.seed)
     shape = {"classes": classes(run), **dict(run.shape)}
     values, reasons = [], []

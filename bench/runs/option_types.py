@@ -72,7 +72,8 @@ def _globals(member: Any) -> Mapping[str, Any]:
     """The names that a member's annotations are written in."""
     while isinstance(member, partial):
         member = member.func
-    function: Any = inspect.unwrap(member.__init__ if isinstance(member, type) else member)
+    initial = getattr(member, "__init__", member) if isinstance(member, type) else member
+    function: Any = inspect.unwrap(initial)
     if not hasattr(function, "__globals__"):
         function = getattr(function, "__func__", type(member).__call__)
     found: Mapping[str, Any] = getattr(function, "__globals__", {})
