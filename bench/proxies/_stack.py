@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from bench.base import OptionError
 from bench.kernels.pattern_gram import pattern_gram
 from bench.proxies.passes.jets import Jets
 from bench.proxies.passes.network import Batch, Network, in_layout
-from bench.proxies.passes.recorder import Recorder, plain
+from bench.proxies.passes.recorder import FastPools, Recorder, plain
 from bench.proxies.passes.structure import OWN
 
 
@@ -98,7 +98,7 @@ class Shared(Network):
         parameters: Mapping[str, Tensor],
         *,
         buffers: Mapping[str, Tensor] | None = None,
-        mode: AbstractContextManager[Any] | None = None,
+        mode: FastPools | None = None,
     ) -> Tensor:
         """Run all networks on these images and parameters; `n x (a*k)`."""
         repeated = {}

@@ -22,6 +22,7 @@ from bench.proxies.passes.linearised import Linearised
 from bench.proxies.passes.loss_gradients import LayerGradient, LossGradients
 from bench.proxies.passes.operations import Operations
 from bench.proxies.passes.perturbed import Perturbed
+from bench.proxies.passes.structure import OWN, Structure
 from bench.proxies.passes.weights import Weights
 
 Host: TypeAlias = Mapping[str, Any]
@@ -39,7 +40,7 @@ class StackedForward:
     """`n x n`, float64."""
     patterns: int
     operations: int
-    rectifier_error: Exception | None = None
+    structure: Structure = OWN
 
 
 @dataclass(frozen=True, eq=False)

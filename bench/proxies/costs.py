@@ -6,15 +6,16 @@ takes time itself, so a pass under it is slower than without, and only shares an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
+from bench.proxies.passes.recorder import tensors
 
 _FREE = frozenset(
     {
@@ -85,19 +86,8 @@ def _flops(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     count: Callable[..., int] | None = flop_registry.get(func.overloadpacket)
     if count is not None:
         return int(count(*args, **kwargs, out_val=output))
-    return sum(tensor.numel() for tensor in _tensors(output))
+    return sum(tensor.numel() for tensor in tensors(output))
 
 
 def _sizes(tree: Any) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(tree))
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists and dictionaries."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, dict):
-        yield from _tensors(tuple(tree.values()))
-    elif isinstance(tree, tuple | list):
-        for part in tree:
-            yield from _tensors(part)
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors(tree))

@@ -91,7 +91,7 @@ def score(
             for batch in given
         ]
         network = Network(module, moved, seed, stored=stored)
-        runner = _Runner(network, proxies, watch)
+        runner = _Runner(network, watch)
         # A checkpoint runs a part again whenever a pass goes backward: it writes to copies.
         with network.holding(network.buffers()):
             return {proxy.name: runner.score(proxy) for proxy in proxies}
@@ -100,17 +100,15 @@ def score(
 class _Runner:
     """Runs passes as they are asked for, each once."""
 
-    def __init__(self, network: Network, proxies: Sequence[Computed], watch: Watch) -> None:
+    def __init__(self, network: Network, watch: Watch) -> None:
         self._network = network
         self._watch = watch
         self._ran: dict[str, _Ran] = {}
-        self._wanted = {name for proxy in proxies for name in behind(proxy.passes)}
 
     def score(self, proxy: Computed) -> Result:
         """Score by one proxy, from passes that ran already or are run now."""
-        names = [self._serving(name) for name in proxy.passes]
-        ran = [self._pass(name) for name in names]
-        before = sum(self._pass(name).seconds for name in behind(names))
+        ran = [self._pass(name) for name in proxy.passes]
+        before = sum(self._pass(name).seconds for name in behind(proxy.passes))
         failed = next((each.error for each in ran if each.error), None)
         return evaluate(proxy, lambda: [each.record for each in ran], before, failed)
 
@@ -131,11 +129,6 @@ class _Runner:
                     )
                 self._ran[name] = _Ran(record, perf_counter() - start, error)
         return self._ran[name]
-
-    def _serving(self, name: str) -> str:
-        """The pass whose record serves: another that is wanted anyhow and holds it all."""
-        within = PASSES[name].within
-        return within if within in self._wanted and within is not None else name
 
 
 def evaluate(

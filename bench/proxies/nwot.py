@@ -17,8 +17,7 @@ def score(forward: Forward) -> float:
 
     Raises UndefinedError without ReLUs, and where K is singular.
     """
-    if forward.rectifier_error is not None:
-        raise forward.rectifier_error
+    forward.structure.check_rectifiers()
     sign, logarithm = np.linalg.slogdet(forward.agreements.cpu().numpy())
     if sign == 0:
         raise UndefinedError("two images switch all ReLUs alike")

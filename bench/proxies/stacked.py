@@ -44,6 +44,8 @@ __all__ = ["Batch", "Pending", "Result", "Stack", "StackScorer", "score_stacked"
 Mark: TypeAlias = Any
 """A point in time: seconds, or an event on a GPU."""
 
+_WITHIN: Mapping[str, str] = {"operations": "forward"}
+"""Passes whose record another one holds, too, and serves where that runs anyhow."""
 _EAGER = frozenset({"perturbed", "weights"})
 """Passes that are never captured: one copies what it draws to the device, one calls nothing."""
 
@@ -105,9 +107,7 @@ class StackScorer:
         self._stack = stack
         self._proxies = tuple(proxies)
         wanted = {name for proxy in proxies for name in behind(proxy.passes)}
-        self._names = [
-            name for name in RUNS if name in wanted and PASSES[name].within not in wanted
-        ]
+        self._names = [name for name in RUNS if name in wanted and _WITHIN.get(name) not in wanted]
         self._device, dtype = device_of(stack.module)
         self._labels = given[0].labels.cpu()
         images = given[0].images.to(device=self._device, dtype=dtype)
@@ -201,7 +201,7 @@ class Pending:
 
     def _score(self, proxy: Computed, made: Mapping[str, _Made], i: int) -> Result:
         """Score one architecture by one proxy."""
-        names = [name if name in made else str(PASSES[name].within) for name in proxy.passes]
+        names = [name if name in made else _WITHIN[name] for name in proxy.passes]
         before = sum(made[name].seconds for name in behind(names))
         failed = next((made[name].error for name in names if made[name].error), None)
         return evaluate(proxy, lambda: [made[name].records[i] for name in names], before, failed)

@@ -9,8 +9,6 @@ from bench.proxies.computed import Computed, UndefinedError
 if TYPE_CHECKING:
     from bench.proxies.passes.activation_patterns import ActivationPatterns
 
-IMAGES = 16
-"""Without as many, there is no score."""
 DEVIATIONS = (
     "the network's own weights once, not the mean over 32 draws from N(0, 1)",
     "the first 16 images of the minibatch, as many as the reference's correlation.py takes",
@@ -23,6 +21,8 @@ def patterns(activation_patterns: ActivationPatterns) -> float:
     Raises UndefinedError with fewer images than the definition has: over few, all patterns occur
     in nearly every network.
     """
+    from bench.proxies.passes.activation_patterns import IMAGES
+
     found, images = activation_patterns.distinct, activation_patterns.images
     if images < IMAGES:
         raise UndefinedError(f"expected {IMAGES} images to tell neurons apart, got {images}")

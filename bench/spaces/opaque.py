@@ -23,7 +23,7 @@ class Opaque:
 
     name = "opaque"
     operations: tuple[str, ...] = ()
-    """None is known."""
+    """The names of operations: none is known of an opaque architecture."""
     forms = ("text",)
     size = 2**63 - 1
     """More than any table has: how many there are nobody said."""

@@ -33,8 +33,6 @@ class Pass:
 
     run: Callable[..., Any]
     after: tuple[str, ...] = ()
-    within: str | None = None
-    """A pass whose record holds all that this one's does, and serves where that runs anyhow."""
 
 
 def _itself(network: Network) -> Network:

@@ -35,15 +35,12 @@ class _Seen:
 
     def __init__(self, n: int, device: torch.device) -> None:
         self.table = torch.zeros(1 << n, dtype=torch.bool, device=device)
-        self.any = False
-        """Whether there was a ReLU over images."""
         self._last: tuple[Tensor, int] | None = None
 
     def add(self, source: Tensor) -> None:
         """Mark those of the input of a ReLU over images; one that came just now is known."""
         if source.dim() != 4 or self._known(source):
             return
-        self.any = True
         self._last = source, source._version
         self.table[sign_codes(rectified(source))] = True
 
@@ -61,6 +58,7 @@ def run(network: Network) -> ActivationPatterns:
     recorder = Recorder({}, on_rectifier=seen.add, rows=structure.rectifier_rows)
     with torch.no_grad():
         network.call(in_layout(images), network.parameters, mode=recorder)
-    if not seen.any:
+    distinct = int(seen.table.sum())
+    if not distinct:
         raise UndefinedError("the network has no ReLU over images")
-    return ActivationPatterns(int(seen.table.sum()), len(images))
+    return ActivationPatterns(distinct, len(images))

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from bench.kernels.pattern_gram import pattern_gram
-from bench.proxies.computed import UndefinedError, UnrecognisedError
 from bench.proxies.passes.network import Network, in_layout
 from bench.proxies.passes.recorder import Output, Recorder, rectified
+from bench.proxies.passes.structure import Structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +38,10 @@ class Forward:
     """How many inputs of ReLUs there are for one image."""
     features: Tensor | None
     """What goes into the global pooling, `n x c x h x w`."""
-    operations: int
-    """What one image costs, as `recorder.cost` counts."""
+    structure: Structure
+    """What of the network is known: where images stand, and which ReLUs there are."""
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     """The parameters and buffers it ran with, to hold while going backward."""
-    layer_rows: tuple[int | None, ...] = ()
-    """By entry of `outputs`, along which dimension images stand."""
-    rectifier_error: Exception | None = None
-    """Why `agreements` do not hold all ReLUs."""
 
 
 @dataclass
@@ -86,11 +82,6 @@ def run(network: Network) -> Forward:
     buffers = network.buffers()
     with torch.enable_grad():
         logits = network.call(images, leaves, buffers=buffers, mode=recorder)
-    try:
-        structure.check_rectifiers()
-        rectifier_error = None
-    except (UndefinedError, UnrecognisedError) as error:
-        rectifier_error = error
     return Forward(
         images=images,
         labels=batch.labels,
@@ -100,8 +91,6 @@ def run(network: Network) -> Forward:
         agreements=signs.total,
         patterns=signs.patterns,
         features=recorder.features,
-        operations=recorder.operations // n,
+        structure=structure,
         tensors={**leaves, **buffers},
-        layer_rows=structure.layer_rows,
-        rectifier_error=rectifier_error,
     )

@@ -43,8 +43,9 @@ def run(network: Network, forward: Forward) -> LossGradients:
     """Go backward from the loss once."""
     loss = cross_entropy(forward.logits, forward.labels)
     saliency: dict[str, Tensor] = {}
-    rows = [at for at in forward.layer_rows if at is not None and at != NO_IMAGES]
-    told = len(rows) == len(forward.layer_rows) == len(forward.outputs)
+    known = forward.structure.layer_rows
+    rows = [at for at in known if at is not None and at != NO_IMAGES]
+    told = len(rows) == len(known) == len(forward.outputs)
     hooks = [
         output.node.register_prehook(partial(_add_saliency, saliency, output, dimension))
         for output, dimension in zip(forward.outputs, rows if told else (), strict=told)

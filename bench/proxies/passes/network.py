@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.base import OptionError
 from bench.proxies.computed import UnrecognisedError
-from bench.proxies.passes.recorder import FastPools
+from bench.proxies.passes.recorder import FastPools, tensors
 from bench.proxies.passes.structure import Structure, structure_of
 
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
@@ -94,8 +94,6 @@ class Network:
     def layer_fault(self) -> str | None:
         """Why the weight of a layer cannot be found, if one cannot."""
         for name, module in self.module.named_modules():
-            if isinstance(module, torch.jit.ScriptModule):
-                return f"{name or 'the network'} is scripted, and hides what it calls"
             if isinstance(module, _LAYERS) and module._parameters.get("weight") is None:
                 return f"the weight of {name} is computed in a way that is not known"
         return None
@@ -144,7 +142,7 @@ class Network:
         parameters: Mapping[str, Tensor],
         *,
         buffers: Mapping[str, Tensor] | None = None,
-        mode: AbstractContextManager[Any] | None = None,
+        mode: FastPools | None = None,
     ) -> Tensor:
         """Run the module and return its logits, `n x k`.
 
@@ -152,19 +150,23 @@ class Network:
         Attention is computed by plain products, which can be derived twice. Raises OptionError
         where the output holds no logits, UnrecognisedError where a part is scripted.
         """
-        if any(isinstance(part, torch.jit.ScriptModule) for part in self.module.modules()):
+        if self._scripted:
             raise UnrecognisedError("a scripted part hides what it calls")
-        tensors = {**parameters, **(self.buffers() if buffers is None else buffers)}
+        held = {**parameters, **(self.buffers() if buffers is None else buffers)}
         with (
-            self.holding(tensors),
+            self.holding(held),
             sdpa_kernel(SDPBackend.MATH),
             FastPools() if mode is None else mode,
         ):
             output = self.module(images.clone())
         return logits_of(output, len(images))
 
+    @cached_property
+    def _scripted(self) -> bool:
+        return any(isinstance(part, torch.jit.ScriptModule) for part in self.module.modules())
+
     @contextmanager
-    def holding(self, tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    def holding(self, held: Mapping[str, Tensor]) -> Iterator[None]:
         """Put tensors into their places in the module, and then back what was there.
 
         A pass that goes backward through a module which runs again meanwhile (a checkpoint) holds
@@ -172,7 +174,7 @@ class Network:
         """
         were = [table[key] for table, key, _, _ in self._places]
         for table, key, name, _ in self._places:
-            table[key] = tensors.get(name, table[key])
+            table[key] = held.get(name, table[key])
         try:
             yield
         finally:
@@ -232,18 +234,11 @@ def _chosen(output: Any, n: int) -> Tensor:
     )
 
 
-def _parts(output: Any) -> Iterator[Tensor]:
-    """The tensors in an output, in mappings, objects and sequences too."""
-    if isinstance(output, Tensor):
-        yield output
-    elif isinstance(output, Mapping):
-        for part in output.values():
-            yield from _parts(part)
-    elif isinstance(output, list | tuple):
-        for part in output:
-            yield from _parts(part)
-    elif hasattr(output, "__dict__"):
-        yield from (part for part in vars(output).values() if isinstance(part, Tensor))
+def _parts(output: Any) -> list[Tensor]:
+    """The tensors in an output, in mappings and sequences too, or of an object."""
+    if isinstance(output, Mapping | list | tuple) or not hasattr(output, "__dict__"):
+        return list(tensors(output))
+    return [part for part in vars(output).values() if isinstance(part, Tensor)]
 
 
 @contextmanager

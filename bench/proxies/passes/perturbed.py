@@ -81,7 +81,7 @@ class _Variances(Recorder):
     def run(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Call a function."""
+        """Call a function, and take the variance of what goes into a batch norm."""
         if plain(func) == "batch_norm":
             source: Tensor = argument(args, kwargs, 0, "input")
             record = argument(args, kwargs, 2, "running_var")

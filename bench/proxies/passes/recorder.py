@@ -6,7 +6,7 @@ as well as those made of modules, and no hook is left on anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -52,6 +52,18 @@ def plain(function: Any) -> str:
 def argument(args: Sequence[Any], kwargs: Mapping[str, Any], at: int, name: str) -> Any:
     """An argument given by position or by name, or None."""
     return args[at] if len(args) > at else kwargs.get(name)
+
+
+def tensors(tree: Any) -> Iterator[Tensor]:
+    """Yield the tensors in nested tuples, lists and mappings, in order."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for part in tree.values():
+            yield from tensors(part)
+    elif isinstance(tree, list | tuple):
+        for part in tree:
+            yield from tensors(part)
 
 
 class FastPools(TorchFunctionMode):

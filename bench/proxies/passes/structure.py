@@ -15,13 +15,13 @@ are multiplied entry by entry, and the projections of queries, keys and values i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -29,11 +29,13 @@ from bench.proxies.computed import UndefinedError, UnrecognisedError
 from bench.proxies.passes.recorder import (
     COSTLY,
     LINEAR,
+    FastPools,
     argument,
     cost,
     is_global_pool,
     is_rectifier,
     plain,
+    tensors,
 )
 
 if TYPE_CHECKING:
@@ -45,12 +47,6 @@ _FEW = (2, 3)
 """How many images the module runs on; one would leave a batch norm without statistics."""
 
 _NORMS = frozenset({"layer_norm", "group_norm", "instance_norm", "rms_norm", "local_response_norm"})
-_RECURRENT = frozenset(
-    {
-        *("lstm", "gru", "rnn_tanh", "rnn_relu"),
-        *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),
-    }
-)
 _COMPARISONS = frozenset(
     {
         *("gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__", "greater", "less"),
@@ -62,17 +58,8 @@ _COMPARISONS = frozenset(
 _SCALES = frozenset(
     {
         *("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "prelu"),
-        *(
-            "embedding",
-            "multi_head_attention_forward",
-            "add",
-            "sub",
-            "mul",
-            "div",
-            "true_divide",
-            "neg",
-            "pow",
-        ),
+        *("embedding", "multi_head_attention_forward", "add", "sub", "mul", "div", "neg", "pow"),
+        *("true_divide", "index", "setitem", "fill", "zero", "nan_to_num", "masked_fill"),
         *("exp", "log", "sqrt", "rsqrt", "sigmoid", "tanh", "softmax", "softplus", "relu", "clamp"),
         *("abs", "mean", "sum", "norm", "normalize", "std", "var", "expand", "expand_as", "view"),
         *("reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "permute", "transpose", "t"),
@@ -82,8 +69,7 @@ _SCALES = frozenset(
         *("movedim", "swapaxes", "tile", "repeat_interleave", "data", "T", "mT", "lerp", "copy"),
         *("getitem", "radd", "rmul", "rsub", "rtruediv", "truediv", "iadd", "imul", "isub"),
         *("itruediv", "rpow", "zeros_like", "ones_like", "new_zeros", "new_ones", "empty_like"),
-        *("index", "setitem", "fill", "zero", "nan_to_num", "masked_fill", "square"),
-        *("reciprocal", "atleast_2d", "requires_grad"),
+        *("square", "reciprocal", "atleast_2d", "requires_grad"),
     }
 )
 """Functions that may be given a parameter that is no layer's weight: scales, shifts, positions."""
@@ -194,8 +180,8 @@ class Structure:
             raise UnrecognisedError(self.channels_fault)
 
 
-OWN = Structure(images_apart=True)
-"""Of networks that the bench itself builds in stacks, whose parts it knows."""
+OWN = Structure(images_apart=True, rectifier_rows=(0,))
+"""Of networks that the bench itself builds in stacks, whose parts it knows: each has ReLUs."""
 
 
 def structure_of(network: Network) -> Structure:
@@ -266,8 +252,6 @@ class _Event:
     """One call of a function that gave tensors."""
 
     name: str
-    source: tuple[int, ...]
-    """The shape of its first tensor."""
     outputs: tuple[tuple[int, ...], ...]
     depends: bool
     """Whether what it gives depends on the images."""
@@ -275,7 +259,7 @@ class _Event:
     """Whether it is a call that does not mix images, if these stand first."""
 
 
-class _Trace(TorchFunctionMode):
+class _Trace(FastPools):
     """Looks at every function that a network of few images calls.
 
     Images require a gradient and parameters do not, so a tensor that requires one depends on the
@@ -312,7 +296,7 @@ class _Trace(TorchFunctionMode):
         return self
 
     def __exit__(self, *error: Any) -> None:
-        """Look away."""
+        """Stop looking at both."""
         self.count.__exit__(*error)  # type: ignore[no-untyped-call]
         super().__exit__(*error)  # type: ignore[no-untyped-call]
 
@@ -327,16 +311,12 @@ class _Trace(TorchFunctionMode):
         unknown = sorted(self.count.unknown)
         return f"the cost of {unknown[0]} is not known" if unknown else None
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """See `torch.overrides`."""
+        """Call a function as the network does, pools included, and look at it."""
         with self.count.inside(False):
-            return self._called(func, args, kwargs or {})
+            return self._called(func, args, kwargs)
 
     def _called(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
         """Call a function, and look at it."""
@@ -344,13 +324,12 @@ class _Trace(TorchFunctionMode):
         if self._cut is not None and len(self.events) == self._cut:
             args = (args[0].detach(), *args[1:]) if args else args
             kwargs = {k: v.detach() if k == "input" else v for k, v in kwargs.items()}
-        given = list(_tensors((args, kwargs)))
+        given = list(tensors((args, kwargs)))
         kept = [(tensor, tensor.requires_grad) for tensor in given]
-        before = tuple(given[0].shape) if given else ()
         formula = name in COSTLY or name == "scaled_dot_product_attention"
         with self.count.inside(formula):
             output = func(*args, **kwargs)
-        outputs = list(_tensors(output))
+        outputs = list(tensors(output))
         if not outputs:
             return output
         if formula and isinstance(output, Tensor):
@@ -360,7 +339,7 @@ class _Trace(TorchFunctionMode):
         self._derive(name, given, outputs, depends)
         shapes = tuple(tuple(tensor.shape) for tensor in outputs)
         apart = self._is_apart(name, args, kwargs)
-        self.events.append(_Event(name, before, shapes, depends, apart))
+        self.events.append(_Event(name, shapes, depends, apart))
         return output
 
     def _look(
@@ -485,22 +464,6 @@ class _Compared:
         )
 
 
-@dataclass
-class _Inside:
-    """A function is being run."""
-
-    count: _Count
-    formula: bool
-
-    def __enter__(self) -> None:
-        self.count.depth += 1
-        self.count.muted += self.formula
-
-    def __exit__(self, *_: object) -> None:
-        self.count.depth -= 1
-        self.count.muted -= self.formula
-
-
 class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the products of all operations below the functions, as torch's own counter does."""
 
@@ -515,9 +478,16 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.hidden: set[str] = set()
         """Operations that no function which is looked at has called."""
 
-    def inside(self, formula: bool) -> _Inside:
-        """Run a function."""
-        return _Inside(self, formula)
+    @contextmanager
+    def inside(self, formula: bool) -> Iterator[None]:
+        """Run a function that is looked at; with `formula`, its cost is counted elsewhere."""
+        self.depth += 1
+        self.muted += formula
+        try:
+            yield
+        finally:
+            self.depth -= 1
+            self.muted -= formula
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -559,18 +529,6 @@ def _named(func: Any) -> str:
     if name == "__get__":
         return str(getattr(getattr(func, "__self__", None), "__name__", name))
     return name
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists and mappings."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, Mapping):
-        for part in tree.values():
-            yield from _tensors(part)
-    elif isinstance(tree, list | tuple):
-        for part in tree:
-            yield from _tensors(part)
 
 
 def _keeps_rows(index: Any) -> bool:
