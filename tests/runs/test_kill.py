@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -57,17 +58,21 @@ def test_killed_twenty_times_and_resumed(whole: dict[str, bytes], tmp_path: Path
     killed = 0
     while killed < KILLS:
         process = run_smoke(tmp_path, "--resume", "--workers", str(1 + killed % 2))
-        if killed % 2:  # while it writes: soon after its next row, so that the study outlasts us
+        if killed % 2:  # while it writes: soon after its next row
             before = size_of(tmp_path)
             while process.poll() is None and size_of(tmp_path) == before:
                 time.sleep(0.005)
             time.sleep(moments.uniform(0, 0.3))
         else:  # at its start
             time.sleep(moments.uniform(0, 1))
-        assert process.poll() is None, "the study ended before it could be killed"
-        process.kill()
-        process.communicate(timeout=60)
-        killed += 1
+        if process.poll() is None:
+            process.kill()
+            process.communicate(timeout=60)
+            killed += 1
+        else:  # on a busy machine it may outrun us: what it left is judged, and it begins again
+            finished(process)
+            assert bytes_of(tmp_path) == whole
+            shutil.rmtree(tmp_path)
     finished(run_smoke(tmp_path, "--resume"))
     assert bytes_of(tmp_path) == whole
 
