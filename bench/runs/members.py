@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -54,6 +55,59 @@ class FunctionProxy:
         return self.function(graph)
 
 
+_LENT: dict[str, dict[str, Any]] = {kind: {} for kind in _BUILT_IN}
+"""Objects that a caller lends for a while, by kind and name."""
+
+
+@contextmanager
+def lent(kind: str, members: Iterable[Any]) -> Iterator[list[str]]:
+    """Know a caller's own objects by name meanwhile; texts stand for members that are known.
+
+    Args:
+        kind: `proxies`, `searchers` or `predictors`.
+        members: Texts, objects, or pairs of a name and an object. An object is called what its
+            `name` says, or else its `__name__`.
+
+    Yields:
+        A name for each.
+
+    Raises:
+        OptionError: Two would have one name, or one that is another member's, or it has none.
+    """
+    own: dict[str, Any] = {}
+    found = []
+    for member in members:
+        name = _name_of(kind, member)
+        if not isinstance(member, str):
+            given = member[1] if isinstance(member, tuple) else member
+            if own.get(name, given) is not given or known(kind, name):
+                raise OptionError(
+                    f"expected names of {kind} to differ from each other and from those that are "
+                    f"known, got {name!r} twice; a pair (name, object) gives another"
+                )
+            own[name] = given
+        found.append(name)
+    _LENT[kind].update(own)
+    try:
+        yield found
+    finally:
+        for name in own:
+            del _LENT[kind][name]
+
+
+def _name_of(kind: str, member: Any) -> str:
+    if isinstance(member, str):
+        return member
+    name = member[0] if isinstance(member, tuple) and len(member) == 2 else None
+    name = name or getattr(member, "name", None) or getattr(member, "__name__", None)
+    if not isinstance(name, str) or "," in name:
+        raise OptionError(
+            f"expected {kind} by name, or objects with a name, or pairs (name, object), got "
+            f"{type(member).__name__}"
+        )
+    return name
+
+
 @cache
 def _plugins(kind: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=f"bench.{kind}")}
@@ -71,7 +125,7 @@ def names(kind: str) -> list[str]:
 
 def known(kind: str, name: str) -> bool:
     """Whether there is a member of that name, and not only an object to import."""
-    return name in _BUILT_IN[kind] or name in _plugins(kind)
+    return name in _BUILT_IN[kind] or name in _LENT[kind] or name in _plugins(kind)
 
 
 def origin(kind: str, name: str) -> str:
@@ -249,6 +303,8 @@ def _hint(name: str, known: Iterable[str]) -> str:
 def _member(kind: str, name: str) -> Any:
     if name in _BUILT_IN[kind]:
         return _BUILT_IN[kind][name]
+    if name in _LENT[kind]:
+        return _LENT[kind][name]
     if name in _plugins(kind):
         entry = _plugins(kind)[name]
         return _imported(f"the plugin {name} ({entry.value})", entry.load)

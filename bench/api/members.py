@@ -1,15 +1,42 @@
-"""`ipl-bench list`: the members of a kind and their facts."""
+"""The members of a kind and their facts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
-from bench.base import BenchError, Record
-from bench.commands.showing import tell
+from bench.api.say import quietly, tell
+from bench.base import BenchError, OptionError, Record
 from bench.proxies.computed import Computed, PopulationRanking
 from bench.runs import live, members
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("spaces", "tables", "tasks", "proxies", "passes", "searchers", "predictors", "studies")
+
+
+def list_members(kind: str, *, quiet: bool = True) -> pd.DataFrame:
+    """List what there is of a kind, with its facts; plugins too.
+
+    Args:
+        kind: `spaces`, `tables`, `tasks`, `proxies`, `passes`, `searchers`, `predictors` or
+            `studies`.
+        quiet: Say nothing on stderr.
+
+    Returns:
+        A row a member, by its `name`; the other columns are the facts of the kind.
+
+    Raises:
+        OptionError: There is no such kind, or it needs torch, which is not here.
+    """
+    import pandas as pd
+
+    if kind not in KINDS:
+        raise OptionError(f"expected a kind among {', '.join(KINDS)}, got {kind!r}")
+    with quietly(quiet):
+        return pd.DataFrame.from_records(rows(kind)).set_index("name")
 
 
 def rows(kind: str) -> list[Record]:
