@@ -71,17 +71,13 @@ def correlate(
     if resamples < 100:
         raise OptionError(f"expected at least 100 resamples, got {resamples}")
     found: list[Record] = []
-    wanted = proxies if isinstance(proxies, list | tuple) and not _is_pair(proxies) else [proxies]
+    wanted = members.listed(proxies)
     with quietly(quiet), members.lent("proxies", wanted) as names:
         known = as_tasks(tasks)
         for task in known:
             _check_names(task, wanted, names)
         correlate_tasks(known, names, truth, resamples, seed, found.append)
     return pd.DataFrame.from_records(found)
-
-
-def _is_pair(given: Sequence[Any]) -> bool:
-    return len(given) == 2 and isinstance(given[0], str) and not isinstance(given[1], str)
 
 
 def _check_names(task: Task, given: Sequence[Any], names: Sequence[str]) -> None:

@@ -101,12 +101,17 @@ def _proxy(name: str) -> Record:
 def _passes() -> Iterator[Record]:
     """What a live proxy may read: each pass, what it does, and the fields of its record."""
     live.require_torch()
-    from bench.proxies.passes import PASSES
+    from bench.proxies.passes import pass_of
 
-    for name, each in PASSES.items():
+    for name in members.names("passes"):
+        try:
+            each = pass_of(name)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            yield {"name": name, "problem": f"{type(error).__name__}: {error}"}
+            continue
         run = getattr(each.run, "func", each.run)
-        record = get_type_hints(run)["return"]
-        about = (run.__doc__ or "").strip().splitlines()
+        record = get_type_hints(run).get("return")
+        about = (run.__doc__ or "not stated").strip().splitlines()
         names = [field.name for field in fields(record)] if is_dataclass(record) else []
         yield {"name": name, "after": list(each.after), "about": about[0], "fields": names}
 

@@ -54,7 +54,8 @@ class PredictedTasks:
         if not self.scores:
             return pd.DataFrame()
         table = pa.concat_tables(self.scores, promote_options="default").unify_dictionaries()
-        return table.to_pandas()
+        found: pd.DataFrame = table.to_pandas()
+        return found
 
 
 def predict(
@@ -80,8 +81,7 @@ def predict(
     """
     if queries < 0 or seeds < 1:
         raise OptionError(f"expected queries from 0 and seeds from 1 on, got {queries} and {seeds}")
-    wanted = predictors if isinstance(predictors, list) else [predictors]
-    with quietly(quiet), members.lent("predictors", wanted) as names:
+    with quietly(quiet), members.lent("predictors", members.listed(predictors)) as names:
         found, scores = rows(as_tasks(tasks), names, queries, seeds, lambda _: None)
     return PredictedTasks(tuple(found), tuple(scores))
 

@@ -40,6 +40,7 @@ def score(  # noqa: PLR0913 - a notebook's one call
     seeds: int = 1,
     device: str = "cpu",
     threads: int = 1,
+    passes: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> pd.DataFrame:
     """Score untrained networks by zero-cost proxies.
@@ -60,6 +61,7 @@ def score(  # noqa: PLR0913 - a notebook's one call
         seeds: How many seeds.
         device: `cpu` or `cuda`, for networks of a space.
         threads: Threads of torch.
+        passes: Passes of your own, by name: functions of the network and of other passes' records.
         quiet: Say nothing on stderr.
 
     Returns:
@@ -75,9 +77,13 @@ def score(  # noqa: PLR0913 - a notebook's one call
     live.require_torch()
     if seeds < 1 or batch < 1:
         raise OptionError(f"expected seeds and batch from 1 on, got {seeds} and {batch}")
-    listed = proxies if isinstance(proxies, list) else [proxies]
-    listed = [each for each in listed if not (isinstance(each, tuple) and not each)]
-    with quietly(quiet), members.lent("proxies", listed) as names, live_rows.threaded(threads):
+    own = list((passes or {}).items())
+    with (
+        quietly(quiet),
+        live_rows.threaded(threads),
+        members.lent("passes", own),
+        members.lent("proxies", members.listed(proxies)) as names,
+    ):
         if isinstance(of, str):
             if images is not None:
                 raise OptionError("expected dataset= with a space, got images")
@@ -207,7 +213,7 @@ def _run(
         tell(f"{', '.join(rankings)} ranks a population: ipl-bench score --against TASK tells it")
     known = members.space(space)
     return LiveRun(
-        space=known.name,
+        space=space if ":" in space else known.name,
         archs=len(archs),
         archs_sha256=live.digest(known, archs),
         proxies=wanted,

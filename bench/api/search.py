@@ -65,7 +65,7 @@ class Searches:
         `task`, `searcher`, `budget`, `seed`, `step` (from 0), `arch`, `validation`, `queries` (so
         far), `seconds` (so far), `scored` (so far).
         """
-        found = self.asked.to_pandas()
+        found: pd.DataFrame = self.asked.to_pandas()
         names = found.pop("run").astype(str)
         for place, column in enumerate(("task", "searcher", "budget")):
             found.insert(place, column, names.map(lambda name, at=place: self.runs[name][at]))
@@ -126,8 +126,7 @@ def search(
     if seeds < 1:
         raise OptionError(f"expected at least one seed, got {seeds}")
     budget = f"queries={queries}" if seconds is None else f"seconds={seconds}"
-    wanted = searchers if isinstance(searchers, list) else [searchers]
-    with quietly(quiet), members.lent("searchers", wanted) as names:
+    with quietly(quiet), members.lent("searchers", members.listed(searchers)) as names:
         known = as_tasks(tasks)
         found, asked = rows(known, names, budget, seeds, lambda _: None)
         limit = parse_budget(budget)

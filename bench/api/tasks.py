@@ -49,21 +49,24 @@ def load_task(
     wrong = [option for option in described if option not in DESCRIBING]
     if wrong:
         raise OptionError(f"expected options among {', '.join(DESCRIBING)}, got {wrong[0]}")
-    own = {"tables": [Path(name)], "space": space} if space else {"names": [str(name)]}
+    names, files = ([], [Path(name)]) if space else ([str(name)], [])
     with quietly(quiet):
-        (task,) = tasks(**{"names": [], **own}, search_on=search_on, **described)
+        (task,) = tasks(names, tables=files, space=space, search_on=search_on, **described)
     return task
 
 
 def as_tasks(given: str | Task | Sequence[str | Task]) -> list[Task]:
     """The tasks, loaded where they are named. Raises OptionError for none, and as `load_task`."""
-    listed = [given] if isinstance(given, str | Task) else list(given)
+    listed = members.listed(given)
     if not listed:
         raise OptionError("expected at least one task, got none")
-    wrong = next((each for each in listed if not isinstance(each, str | Task)), None)
-    if wrong is not None:
-        raise OptionError(f"expected tasks or their names, got {type(wrong).__name__}")
-    return [load_known(each) if isinstance(each, str) else each for each in listed]
+    found: list[Task] = []
+    for each in listed:
+        task: Any = load_known(each) if isinstance(each, str) else each
+        if not isinstance(task, Task):
+            raise OptionError(f"expected tasks or their names, got {type(task).__name__}")
+        found.append(task)
+    return found
 
 
 def tasks(

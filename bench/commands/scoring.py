@@ -102,7 +102,8 @@ def score_space(
     space, archs = _drawn(name, what)
     names, rankings = live.with_components(proxies(what, live.every_proxy))
     run = LiveRun(
-        space=space.name,
+        # A space that is no plugin is found again by the text that names it.
+        space=name if ":" in name and not is_task(name) else space.name,
         archs=len(archs),
         archs_sha256=live.digest(space, archs),
         proxies=names,
