@@ -19,7 +19,7 @@ from torch.autograd.graph import Node
 from torch.nn import functional
 
 from bench.base import OptionError
-from bench.proxies.passes.recorder import LINEAR, FastPools, argument, plain
+from bench.proxies.passes.recorder import LINEAR, OnCpu, argument, plain
 
 Pair = tuple[int, int]
 
@@ -111,7 +111,7 @@ class Norm:
     """`n x c` each."""
 
 
-class Alone(FastPools):
+class Alone(OnCpu):
     """Run every image alone, and record calls. `names` maps a parameter's identity to its name."""
 
     def __init__(self, names: Mapping[int, str]) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bench.proxies.computed import UnrecognisedError
 from bench.proxies.passes.network import Network, in_layout
-from bench.proxies.passes.recorder import FastPools, argument, plain
+from bench.proxies.passes.recorder import OnCpu, argument, plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class ConstantWeights:
         return logits[:, 0]
 
 
-class HandingOn(FastPools):
+class HandingOn(OnCpu):
     """Convolutions that keep the shape hand their input on, and a norm behind one only centres.
 
     At a low constant such a layer is linear but for a factor near 0; this is it without that

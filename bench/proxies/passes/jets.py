@@ -27,7 +27,7 @@ from bench.proxies.passes.jet_rules import (
     sizes,
     tensors,
 )
-from bench.proxies.passes.recorder import FastPools, argument, plain, writes
+from bench.proxies.passes.recorder import OnCpu, argument, plain, writes
 
 _WHOLE: Mapping[Any, Callable[[Tensor, int], Any]] = {
     Tensor.__len__: lambda _, n: n,
@@ -49,7 +49,7 @@ _ABOUT = frozenset(
 """They tell about a tensor, and the same of a jet."""
 
 
-class Jets(FastPools):
+class Jets(OnCpu):
     """Run a network on jets of `4n` rows.
 
     `directions` maps the identity of each weight that moves to its direction g; it moves along

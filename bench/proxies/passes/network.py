@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.base import OptionError
 from bench.proxies.computed import UnrecognisedError
-from bench.proxies.passes.recorder import FastPools, tensors
+from bench.proxies.passes.recorder import OnCpu, tensors
 from bench.proxies.passes.structure import Structure, structure_of
 
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
@@ -142,7 +142,7 @@ class Network:
         parameters: Mapping[str, Tensor],
         *,
         buffers: Mapping[str, Tensor] | None = None,
-        mode: FastPools | None = None,
+        mode: OnCpu | None = None,
     ) -> Tensor:
         """Run the module and return its logits, `n x k`.
 
@@ -156,7 +156,7 @@ class Network:
         with (
             self.holding(held),
             sdpa_kernel(SDPBackend.MATH),
-            FastPools() if mode is None else mode,
+            OnCpu() if mode is None else mode,
         ):
             output = self.module(images.clone())
         return logits_of(output, len(images))

@@ -29,7 +29,7 @@ from bench.proxies.computed import UndefinedError, UnrecognisedError
 from bench.proxies.passes.recorder import (
     COSTLY,
     LINEAR,
-    FastPools,
+    OnCpu,
     argument,
     cost,
     is_global_pool,
@@ -259,7 +259,7 @@ class _Event:
     """Whether it is a call that does not mix images, if these stand first."""
 
 
-class _Trace(FastPools):
+class _Trace(OnCpu):
     """Looks at every function that a network of few images calls.
 
     Images require a gradient and parameters do not, so a tensor that requires one depends on the
