@@ -10,6 +10,7 @@ from bench.base import BenchError, Ints, OptionError, Record, UnknownNameError
 from bench.commands.showing import tell
 from bench.proxies.scorer import Scored
 from bench.reports.correlations import correlate
+from bench.runs.row import in_words
 from bench.runs.score import scores_of, with_something
 from bench.runs.tasks import Task
 
@@ -29,6 +30,8 @@ SHOWN = (
     "kendall_common",
     "truth",
 )
+SHOWN_HEADS = ("spearman_top10", "best_of_10")
+"""Those of the head of the ranking."""
 
 
 def correlate_tasks(
@@ -137,7 +140,12 @@ def _measured(
     )
     for record in records:
         result = scored[record["proxy"]]
-        record |= {"truth": truth, "errors": dict(result.errors), "error": _why(record, result)}
+        record |= {"truth": truth, "errors": result.reasons, "error": _why(record, result)}
+        if record["undefined"] and not record["error"]:
+            why = in_words(result.reasons)
+            record["undefined"] += f" ({why})" if why else ""
+            if any(record[name] is None for name in SHOWN_HEADS):
+                tell(f"{task.name}: {record['proxy']} has no {record['undefined']}")
     return records
 
 
@@ -147,11 +155,8 @@ def _why(record: Record, result: Scored) -> str | None:
         return "recorded for none of the architectures"
     if record["n_failed"] < record["n"]:
         return None
-    if not result.errors:
-        return f"all {record['n']:,} failed"
-    reason, count = result.errors.most_common(1)[0]
-    message = result.messages.get(reason, "")
-    return f"all {record['n']:,} failed, {count:,} with {reason}" + (message and f": {message}")
+    why = in_words(result.reasons)
+    return f"all {record['n']:,} failed" + (why and f", {why}")
 
 
 def _lacking(task: Task, proxy: str, error: BenchError) -> Record:

@@ -2,8 +2,9 @@
 
 Failures. A score of -inf is a failure and ranks last in all columns but `pearson` and those that
 end in `_common`, which are taken on the common support: the architectures that every selected
-proxy scored with a finite number. A score of NaN is not recorded, and leaves its row out for
-that proxy.
+proxy scored with a finite number. Metrics of the head of the ranking are undefined where it
+reaches into failures, and `undefined` says so. A score of NaN is not recorded, and leaves its row
+out for that proxy.
 
 Intervals. 95 % percentile bootstrap over architectures. All proxies of a task are measured on
 the same resamples, so that differences are paired. Where architectures of one function share one
@@ -173,7 +174,8 @@ def correlate_sample(task: str, data: Sample, *, threads: int | None = None) -> 
     Returns:
         A record a proxy, in the order of the scores: task, proxy, n (architectures for which it
         is recorded), n_failed, n_common, then every metric with its `_low` and `_high`; None
-        where undefined. `partial_spearman` is given the reference proxy.
+        where undefined. `partial_spearman` is given the reference proxy. Last comes `undefined`:
+        which metrics have no value because their head reaches into failures, or None.
     """
     common = data.common()
     # The plain value is that of a first resample in which every row stands once.
@@ -226,12 +228,44 @@ def _record(task: str, data: Sample, name: str, common: Bools, values: Floats) -
     record["n_common"] = int(common.sum())
     for measure, drawn in zip(_MEASURES, values, strict=True):
         record |= _entry(measure.name, drawn, data.sign)
-    return record
+    return record | {"undefined": _undefined(data, name, common, values[:, 0])}
+
+
+def _undefined(data: Sample, name: str, common: Bools, values: Floats) -> str | None:
+    """Which of a proxy's `m` values failures alone leave undefined, in a sentence; None for none.
+
+    Those are defined where the same failures are scores, lower than all others.
+    """
+    score = data.scores[name]
+    failed = np.isneginf(score)
+    if not failed.any():
+        return None
+    # As ranks, in which the failures are an ordinary lowest value.
+    ranks = np.unique(score, return_inverse=True)[1].astype(np.float64)
+    masks = _masks(data, name, score, common)
+    names = []
+    for measure, value in zip(_MEASURES, values, strict=True):
+        if measure.support not in {"recorded", "gains"} & masks.keys() or not np.isnan(value):
+            continue
+        rows = masks[measure.support]
+        columns = {"score": ranks[rows], "truth": data.truth[rows]}
+        if rows.sum() >= measure.rows and not np.isnan(
+            measure.metric(*(columns[each] for each in measure.columns), *measure.options)
+        ):
+            names.append(measure.name)
+    if not names:
+        return None
+    return (
+        f"{', '.join(names)}: the head reaches into the failures, {int(failed.sum()):,} of "
+        f"{int((~np.isnan(score)).sum()):,} architectures"
+    )
 
 
 def _entry(name: str, drawn: Floats, sign: float) -> Record:
     """The three fields of a metric; None where it is undefined or its support does not exist."""
     value, (low, high) = float(drawn[0]), interval(drawn[1:])
+    if np.isnan(value):  # an interval of resamples that happen to be defined is none of the value
+        low = high = value
     if name in _IN_SOURCE_UNITS:
         value, low, high = (sign * number for number in (value, low, high))
         low, high = min(low, high), max(low, high)

@@ -92,7 +92,9 @@ def measure(study: Study, *, seed: int, resamples: int = 1000, workers: int = 1)
         seeds=compare_seeds(study.repeats, rng=rng(), resamples=resamples),
         own_tables=tuple(measure_tables(study, rng=rng(), resamples=resamples)),
         searches=summarise(study.searches, rng=rng(), resamples=resamples),
-        failures=failure_records(correlations, study.failed),
+        failures=failure_records(
+            correlations, study.failed, {each.task: each.errors for each in study.score_sets}
+        ),
         curves={
             unit: curves(study.searches, unit, rng=rng(), resamples=resamples)
             for unit in ("queries", "seconds")

@@ -42,6 +42,9 @@ class ScoreSet:
     groups: Ints | None = None
     """`n` numbers, equal in architectures that share their scores; None where each has its own."""
 
+    errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How many architectures failed for each reason, by proxy, as far as the run told."""
+
     @property
     def target(self) -> Floats:
         """The `n` values of the accuracy that correlations are taken against."""
@@ -85,6 +88,7 @@ def score_set(folder: Path, row: Record, attachments: Attachments, *, shared: bo
         repeats=_prefixed(columns, "repeat:"),
         seed=int(row["seed"]),
         groups=_groups(row, columns, shared=shared),
+        errors={str(name): dict(counts) for name, counts in (row.get("errors") or {}).items()},
     )
 
 

@@ -29,7 +29,7 @@ def run_score(run: ScoreRun) -> Outcome:
         rows,
         {name: result.values for name, result in scored.items()},
         {name: seconds[rows] for name, seconds in task.table.score_seconds.items()},
-        errors={name: dict(result.errors) for name, result in scored.items() if result.errors},
+        errors={name: result.reasons for name, result in scored.items() if result.errors},
         groups=None if task.table.groups is None else task.table.groups[rows],
     )
 
