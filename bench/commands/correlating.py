@@ -11,7 +11,7 @@ from bench.commands.showing import tell
 from bench.proxies.scorer import Scored
 from bench.reports.correlations import correlate
 from bench.runs.row import in_words
-from bench.runs.score import scores_of, with_something
+from bench.runs.score import borrowers, scores_of, told_by_class, with_something
 from bench.runs.tasks import Task
 
 SHOWN = (
@@ -128,6 +128,10 @@ def _measured(
     task: Task, truth: str, known: Ints, scored: dict[str, Scored], resamples: int, seed: int
 ) -> list[Record]:
     params = task.table.scores.get("params")
+    groups = None if task.table.groups is None else task.table.groups[known]
+    by_class = borrowers(groups)
+    if by_class:
+        tell(f"{task.name}: {told_by_class(by_class, len(known))}")
     records = correlate(
         task.name,
         task.truth(truth)[1][known],
@@ -135,12 +139,13 @@ def _measured(
         params=None if params is None else params[known],
         maximise=task.table.maximise or truth in task.table.targets,
         resamples=resamples,
-        groups=None if task.table.groups is None else task.table.groups[known],
+        groups=groups,
         rng=np.random.default_rng(seed),
     )
     for record in records:
         result = scored[record["proxy"]]
         record |= {"truth": truth, "errors": result.reasons, "error": _why(record, result)}
+        record["by_class"] = by_class
         if record["undefined"] and not record["error"]:
             why = in_words(result.reasons)
             record["undefined"] += f" ({why})" if why else ""

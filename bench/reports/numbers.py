@@ -119,7 +119,10 @@ def _of_task(each: ScoreSet, *, seed: int, resamples: int) -> _OfTask:
             both = (each.accuracy["validation"], each.accuracy["test"])
             ceilings = ceiling(each.task, *both, rng=rng(), resamples=resamples)
         return _OfTask(
-            correlations=correlate_sample(each.task, sample, threads=1),
+            correlations=[
+                record | {"by_class": each.by_class}
+                for record in correlate_sample(each.task, sample, threads=1)
+            ],
             comparisons=compare(each.task, sample),
             leads=lead(each.task, sample),
             ceilings=ceilings,

@@ -16,6 +16,7 @@ from itertools import groupby
 
 from bench.base import Record
 from bench.runs.row import in_words
+from bench.runs.score import told_by_class
 
 _MINUS = "\N{MINUS SIGN}"
 _NOTHING = "\N{EM DASH}"
@@ -194,6 +195,9 @@ def correlation_tables(records: Sequence[Record], leads: Sequence[Record]) -> li
                 f" Best of 10 is {_NOTHING}: fewer than ten have a score, so failures would be "
                 "among them."
             )
+        by_class = max(r.get("by_class", 0) for r in ranked)
+        if by_class:
+            caption += f" {told_by_class(by_class, max(r['n'] for r in ranked))}."
         columns = ("proxy", "τ", "ρ", "τ common", "best of 10", "failed", "n")
         tables.append(Table(f"correlations-{task}", caption, columns, tuple(rows), 1))
     return tables

@@ -25,12 +25,14 @@ class Against:
     """A task, and which of the scored architectures its rows are.
 
     `rows` are those of its table whose truth is known and whose scores are, `n` in ascending
-    order; `scored` says for each the place of its architecture among the scored ones.
+    order; `scored` says for each the place of its architecture among the scored ones, and
+    `by_class` how many rows have the score of another architecture of the same function.
     """
 
     task: Task
     rows: Ints
     scored: Ints
+    by_class: int
 
     @property
     def known(self) -> int:
@@ -41,9 +43,10 @@ class Against:
 def against(name: str, run: LiveRun, archs: Sequence[Arch]) -> Against:
     """Find the scored architectures in a task's table.
 
-    They are looked up as written. Where the table's rows stand for isomorphism classes, others are
-    looked up by their canonical form; where those that were scored do (`run.distinct`), every row
-    of their class has their scores.
+    They are looked up as written, each a row. Where the table's rows stand for isomorphism classes,
+    or those that were scored do (`run.distinct`), others are looked up by their canonical form.
+    Every row of a class has the scores of the one that stands for it only where all of the space,
+    or of this task, were scored (`run.whole`); of a sample, one row a class is judged.
 
     Raises:
         OptionError: The task is of another space.
@@ -56,18 +59,19 @@ def against(name: str, run: LiveRun, archs: Sequence[Arch]) -> Against:
         )
     _, truth = task.truth()
     known: list[int] = np.flatnonzero(~np.isnan(truth)).tolist()
-    places = _matched(task, known, archs, run.distinct)
+    places = _matched(task, known, archs, run)
     if not places:
         raise DataError(
             f"the task {name} knows none of the {len(archs):,} architectures; to score some that "
             f"it knows, name it in place of the space: ipl-bench score {name} --sample {len(archs)}"
         )
     rows = sorted(places)
-    return Against(task, np.array(rows), np.array([places[row] for row in rows]))
+    by_class = sum(task.table.archs[row] != task.space.text(archs[places[row]]) for row in rows)
+    return Against(task, np.array(rows), np.array([places[row] for row in rows]), by_class)
 
 
 def _matched(
-    task: Task, known: Sequence[int], archs: Sequence[Arch], distinct: bool
+    task: Task, known: Sequence[int], archs: Sequence[Arch], run: LiveRun
 ) -> dict[int, int]:
     """By row of the table, the place of its architecture among those scored."""
     space, table = task.space, task.table
@@ -77,16 +81,19 @@ def _matched(
         for place, arch in enumerate(archs)
         if (row := row_of.get(space.text(arch))) is not None
     }
-    if table.canonical or distinct:
+    if table.canonical or run.distinct:
         others = [row for row in known if row not in places]
         unplaced = set(range(len(archs))) - set(places.values())
         # Where each row is a class of its own, those that were found have no other row.
-        sought = unplaced if table.canonical else range(len(archs))
+        whole = run.whole in (space.name, task.name)
+        shared = run.distinct and whole and not table.canonical
+        sought = range(len(archs)) if shared else unplaced
         classes: dict[Arch, int] = {}
         for place in sought:
             classes.setdefault(space.canonical(archs[place]), place)
         for row in others if classes else ():
-            found = classes.get(space.canonical(space.parse(table.archs[row])))
+            form = space.canonical(space.parse(table.archs[row]))
+            found = classes.get(form) if shared else classes.pop(form, None)
             if found is not None:
                 places[row] = found
     return places
@@ -110,27 +117,30 @@ def outcome(path: Path, run: LiveRun, found: Against, seed: int) -> Outcome:
     """
     task = found.task
     live = pq.read_table(path, filters=[("seed", "==", seed)]).combine_chunks()
-    scores = _scores(live, run)
     return task_outcome(
         key(task.name, seed),
         task,
         found.rows,
-        {name: values[found.scored] for name, values in scores.items()},
+        _scores(live, run, found),
         {name: live.column(f"seconds:{name}").to_numpy()[found.scored] for name in run.proxies},
         errors=_errors(live, run, found),
         seed=seed,
         groups=found.scored if found.known < len(found.rows) else None,
         images=run.dataset,
+        by_class=found.by_class,
     )
 
 
-def _scores(live: pa.Table, run: LiveRun) -> dict[str, Floats]:
-    """The oriented scores of all architectures of a seed; then how they rank among themselves."""
+def _scores(live: pa.Table, run: LiveRun, found: Against) -> dict[str, Floats]:
+    """The oriented scores of a task's `n` rows under a seed; then how these rank among themselves.
+
+    A ranking is of the rows that are judged, and of no other architecture that was scored.
+    """
     scores = {}
     for name in run.proxies:
         values: Floats = live.column(f"score:{name}").to_numpy().astype(np.float64)
         failed = np.where(np.isnan(values), -np.inf, values)
-        scores[name] = oriented(failed, members.proxy(name))
+        scores[name] = oriented(failed, members.proxy(name))[found.scored]
     for name in run.rankings:
         ranking = members.proxy(name)
         if isinstance(ranking, PopulationRanking):

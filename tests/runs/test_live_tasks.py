@@ -81,7 +81,7 @@ def test_rows_whose_truth_is_unknown_are_left_out(task: list[Task]) -> None:
 
 def test_one_that_stands_for_its_class_is_the_score_of_every_row_of_it(task: list[Task]) -> None:
     archs = [(2, 1, 0), (3, 3, 3)]
-    found = against("toy/data", run_of(archs, distinct=True), archs)
+    found = against("toy/data", run_of(archs, distinct=True, whole="toy"), archs)
     members = [row for row, arch in enumerate(ARCHS) if sorted(arch) == [0, 1, 2]]
     assert found.rows.tolist() == [*members, 63]
     assert found.scored.tolist() == [0] * 6 + [1]
