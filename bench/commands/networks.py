@@ -36,6 +36,11 @@ def _resumable() -> Iterator[None]:
 )
 @by_recipe
 @scored
+@click.option(
+    "--canonical",
+    is_flag=True,
+    help="Score the canonical form of each, without operations that lead nowhere, in its place.",
+)
 @kept("live")
 @results_folder
 @as_json

@@ -18,6 +18,7 @@ def summary(written: Sequence[Path]) -> Iterator[Record]:
 
     The proxy of highest Kendall correlation with its interval, the reference proxy beside it, and
     the searcher of lowest mean validation regret; a task that was searched alone has that alone.
+    `by_class` says how many architectures have the score of another of the same function, if any.
     """
     for folder in dict.fromkeys(path.parent for path in written if path.name in _TOLD):
         correlations = folder / "correlations.csv"
@@ -88,6 +89,8 @@ def _task(task: str, rows: Iterable[dict[str, str]]) -> Record:
         best = max(defined.values(), key=lambda row: float(row["kendall"]))
         record |= {"n": int(best["n"]), "best_proxy": best["proxy"]}
         record |= {name: float(best[name]) for name in ("kendall", "kendall_low", "kendall_high")}
+        if int(best.get("by_class") or 0):
+            record["by_class"] = int(best["by_class"])
     if REFERENCE in defined:
         record["kendall_of_params"] = float(defined[REFERENCE]["kendall"])
     return record

@@ -63,6 +63,8 @@ class What:
     sample: int | None = None
     archs: Path | None = None
     distinct: bool = False
+    canonical: bool = False
+    """Whether the canonical form of each is scored in place of it as written."""
     against: tuple[str, ...] = ()
     recipe: str | None = None
     """Of which training these are the networks and images, in place of dataset and shape."""
@@ -100,7 +102,10 @@ def score_space(
         BenchError: Something is wrong that a user can mend, told before anything is scored.
     """
     folder = streamed.folder_for(results, study, resume=resume, stream=live_store.STREAM)
-    space, archs = _drawn(name, what)
+    space, meant = _drawn(name, what)
+    archs = meant
+    if what.canonical:
+        archs = list(dict.fromkeys(space.canonical(arch) for arch in meant))
     names, rankings = live.with_components(proxies(what, live.every_proxy))
     run = LiveRun(
         space=space.name,
@@ -112,13 +117,15 @@ def score_space(
         **_images(what),
         distinct=what.distinct,
         whole=name if what.every else None,
+        canonical=what.canonical,
         threads=what.threads,
         device=live.device(what.device),
         stack=what.stack,
         rankings=rankings,
     )
     live_rows.Scorer(run).check(archs[0])
-    tasks = [live_tasks.against(task, run, archs) for task in dict.fromkeys(what.against)]
+    scored = archs if what.canonical else None
+    tasks = [live_tasks.against(task, run, meant, scored) for task in dict.fromkeys(what.against)]
     for found in tasks:
         if found.by_class:
             tell(f"{found.task.name}: {told_by_class(found.by_class, len(found.rows))}")
@@ -231,10 +238,10 @@ def score_model(text: str, what: What) -> Iterator[Record]:
         BenchError: Something is wrong that a user can mend.
     """
     of_space = (what.ways, what.distinct, what.shape, what.against, what.recipe, what.stack > 1)
-    if any(of_space):
+    if any(of_space) or what.canonical:
         raise OptionError(
             "expected --model alone, got it with one of --all, --sample, --archs, --distinct, "
-            "--shape, --recipe, --stack and --against, which are for a SPACE"
+            "--canonical, --shape, --recipe, --stack and --against, which are for a SPACE"
         )
     names = proxies(what, lambda: [n for n in live.every_proxy() if _of_networks(n)])
     known = {name: live.scorable(name) for name in names}

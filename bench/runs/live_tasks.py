@@ -40,13 +40,22 @@ class Against:
         return len(np.unique(self.scored))
 
 
-def against(name: str, run: LiveRun, archs: Sequence[Arch]) -> Against:
-    """Find the scored architectures in a task's table.
+def against(
+    name: str, run: LiveRun, archs: Sequence[Arch], scored: Sequence[Arch] | None = None
+) -> Against:
+    """Find the architectures that were meant, and so scored, in a task's table.
 
     They are looked up as written, each a row. Where the table's rows stand for isomorphism classes,
     or those that were scored do (`run.distinct`), others are looked up by their canonical form.
     Every row of a class has the scores of the one that stands for it only where all of the space,
     or of this task, were scored (`run.whole`); of a sample, one row a class is judged.
+
+    Args:
+        name: The task's.
+        run: What is scored.
+        archs: The architectures that were meant.
+        scored: Those that were scored in place of them, the canonical forms of all their classes;
+            None where they were scored themselves.
 
     Raises:
         OptionError: The task is of another space.
@@ -66,8 +75,16 @@ def against(name: str, run: LiveRun, archs: Sequence[Arch]) -> Against:
             f"it knows, name it in place of the space: ipl-bench score {name} --sample {len(archs)}"
         )
     rows = sorted(places)
-    by_class = sum(task.table.archs[row] != task.space.text(archs[places[row]]) for row in rows)
-    return Against(task, np.array(rows), np.array([places[row] for row in rows]), by_class)
+    space = task.space
+    at = [places[row] for row in rows]
+    if scored is not None:
+        place_of = {arch: place for place, arch in enumerate(scored)}
+        at = [place_of[space.canonical(archs[place])] for place in at]
+    texts = [space.text(arch) for arch in (archs if scored is None else scored)]
+    by_class = sum(
+        task.table.archs[row] != texts[place] for row, place in zip(rows, at, strict=True)
+    )
+    return Against(task, np.array(rows), np.array(at), by_class)
 
 
 def _matched(
@@ -117,13 +134,18 @@ def outcome(path: Path, run: LiveRun, found: Against, seed: int) -> Outcome:
     """
     task = found.task
     live = pq.read_table(path, filters=[("seed", "==", seed)]).combine_chunks()
+    scores, errors = _scores(live, run, found), _errors(live, run, found)
+    for name in run.rankings:
+        scores[name], lost = _ranked(name, scores)
+        if lost is not None:
+            errors[name] = {f"undefined: {lost} scored none of them": len(found.rows)}
     return task_outcome(
         key(task.name, seed),
         task,
         found.rows,
-        _scores(live, run, found),
+        scores,
         {name: live.column(f"seconds:{name}").to_numpy()[found.scored] for name in run.proxies},
-        errors=_errors(live, run, found),
+        errors=errors,
         seed=seed,
         groups=found.scored if found.known < len(found.rows) else None,
         images=run.dataset,
@@ -132,23 +154,32 @@ def outcome(path: Path, run: LiveRun, found: Against, seed: int) -> Outcome:
 
 
 def _scores(live: pa.Table, run: LiveRun, found: Against) -> dict[str, Floats]:
-    """The oriented scores of a task's `n` rows under a seed; then how these rank among themselves.
-
-    A ranking is of the rows that are judged, and of no other architecture that was scored.
-    """
+    """The oriented scores of a task's `n` rows under a seed."""
     scores = {}
     for name in run.proxies:
         values: Floats = live.column(f"score:{name}").to_numpy().astype(np.float64)
         failed = np.where(np.isnan(values), -np.inf, values)
         scores[name] = oriented(failed, members.proxy(name))[found.scored]
-    for name in run.rankings:
-        ranking = members.proxy(name)
-        if isinstance(ranking, PopulationRanking):
-            scores[name] = ranking.function({each: scores[each] for each in ranking.components})
     return scores
 
 
-def _errors(live: pa.Table, run: LiveRun, found: Against) -> Mapping[str, Mapping[str, int]]:
+def _ranked(name: str, scores: Mapping[str, Floats]) -> tuple[Floats, str | None]:
+    """How a ranking puts the `n` rows that are judged, and no other architecture that was scored.
+
+    By a part that scored none of them there is no ranking, as the other parts alone would be
+    another: all have failed, and the part's name says why.
+    """
+    ranking = members.proxy(name)
+    if not isinstance(ranking, PopulationRanking):
+        raise OptionError(f"expected a ranking of a population, got {name}")
+    parts = {each: scores[each] for each in ranking.components}
+    for part, values in parts.items():
+        if not np.isfinite(values).any():
+            return np.full(len(values), -np.inf), part
+    return ranking.function(parts), None
+
+
+def _errors(live: pa.Table, run: LiveRun, found: Against) -> dict[str, dict[str, int]]:
     """How many rows of the task have no score, for each reason, by proxy."""
     counts = {}
     for name in run.proxies:
