@@ -165,6 +165,42 @@ def correlate(
     return correlate_sample(task, sample)
 
 
+def undefined_heads(record: Record, score: Floats, truth: Floats) -> str | None:
+    """Which metrics of a record have no value because their head reaches into failures.
+
+    Args:
+        record: The metrics by name, None where undefined.
+        score: `n` values, failures as -inf, NaN where not recorded.
+        truth: `n` values, larger is better.
+
+    Returns:
+        Their names and how many failed, in a sentence; None where there is no such metric.
+    """
+    recorded = ~np.isnan(score)
+    score, truth = score[recorded], truth[recorded]
+    failed = np.isneginf(score)
+    if not failed.any():
+        return None
+    best = truth >= np.quantile(truth, 0.9)
+    # How many of the highest-scored each looks at: a tenth, or all of them, or so many.
+    looked_at = {"precision_at_10pct": max(1, round(0.1 * len(score))), "overlap_top100": 100}
+    looked_at |= dict.fromkeys(
+        ("best_of_10", "best_of_10_expected", "tied_at_10", "regret_at_10"), 10
+    )
+    if truth.min() >= 0:
+        looked_at["ndcg"] = len(score)
+    scored = len(score) - int(failed.sum())
+    names = [name for name in ("kendall_top10", "spearman_top10") if failed[best].any()]
+    names += [name for name, k in looked_at.items() if scored < k <= len(score)]
+    names = [name for name in record if name in names and record[name] is None]
+    if not names:
+        return None
+    return (
+        f"{', '.join(names)}: the head reaches into the failures, {int(failed.sum()):,} of "
+        f"{len(score):,} architectures"
+    )
+
+
 def correlate_sample(task: str, data: Sample, *, threads: int | None = None) -> list[Record]:
     """Measure every proxy of a task, failures last and on the common support.
 
@@ -228,37 +264,7 @@ def _record(task: str, data: Sample, name: str, common: Bools, values: Floats) -
     record["n_common"] = int(common.sum())
     for measure, drawn in zip(_MEASURES, values, strict=True):
         record |= _entry(measure.name, drawn, data.sign)
-    return record | {"undefined": _undefined(data, name, common, values[:, 0])}
-
-
-def _undefined(data: Sample, name: str, common: Bools, values: Floats) -> str | None:
-    """Which of a proxy's `m` values failures alone leave undefined, in a sentence; None for none.
-
-    Those are defined where the same failures are scores, lower than all others.
-    """
-    score = data.scores[name]
-    failed = np.isneginf(score)
-    if not failed.any():
-        return None
-    # As ranks, in which the failures are an ordinary lowest value.
-    ranks = np.unique(score, return_inverse=True)[1].astype(np.float64)
-    masks = _masks(data, name, score, common)
-    names = []
-    for measure, value in zip(_MEASURES, values, strict=True):
-        if measure.support not in {"recorded", "gains"} & masks.keys() or not np.isnan(value):
-            continue
-        rows = masks[measure.support]
-        columns = {"score": ranks[rows], "truth": data.truth[rows]}
-        if rows.sum() >= measure.rows and not np.isnan(
-            measure.metric(*(columns[each] for each in measure.columns), *measure.options)
-        ):
-            names.append(measure.name)
-    if not names:
-        return None
-    return (
-        f"{', '.join(names)}: the head reaches into the failures, {int(failed.sum()):,} of "
-        f"{int((~np.isnan(score)).sum()):,} architectures"
-    )
+    return record | {"undefined": undefined_heads(record, score, data.truth)}
 
 
 def _entry(name: str, drawn: Floats, sign: float) -> Record:
