@@ -84,6 +84,7 @@ class Oracle:
         self._seconds = 0.0
         self._scored: set[int] = set()
         self._defined: set[int] = set()
+        self._unscored: set[int] = set()
         self._read: dict[str, Counter[str]] = {}
         self.steps: list[int] = []
         self.clock: list[float] = []
@@ -129,7 +130,7 @@ class Oracle:
     @property
     def unscored_queries(self) -> int:
         """How many queries were of architectures whose proxies were read and gave no score."""
-        nothing = self._scored - self._defined
+        nothing = self._unscored - self._defined
         return sum(row in nothing for row in self.steps)
 
     @property
@@ -181,18 +182,21 @@ class Oracle:
         rows = [self._answers.row(arch) for arch in archs]
         columns = []
         seconds = self._seconds
-        read = self._answers.columns(proxies, archs, rows)
-        for name, (values, cost) in zip(proxies, read, strict=True):
+        answered = self._answers.columns(proxies, archs, rows)
+        for name, (values, cost) in zip(proxies, answered, strict=True):
             seconds += cost
             proxy = self._answers.task.proxy(name)
             columns.append(np.where(np.isfinite(values), oriented(values, proxy), nan))
         self._charge(seconds)
         new = [row for row in dict.fromkeys(rows) if row not in self._scored]
         self._scored.update(rows)
-        for name, column in zip(proxies, columns, strict=True):
-            told = np.isfinite(column)
-            self._defined.update(row for row, fine in zip(rows, told.tolist(), strict=True) if fine)
-            if not self._defined:
+        if columns:
+            told = np.isfinite(columns).any(axis=0)
+            read = np.array(rows, dtype=np.int64)
+            self._defined.update(read[told].tolist())
+            self._unscored.update(read[~told].tolist())
+        if not self._defined:
+            for name in proxies:
                 self._read.setdefault(name, Counter()).update(self._answers.reasons(name, new))
         return np.stack(columns, axis=1) if columns else np.empty((len(rows), 0))
 
