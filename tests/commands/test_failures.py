@@ -78,7 +78,7 @@ def test_a_proxy_that_fails_on_the_best_cell_alone(run: Run) -> None:
     assert row["best_of_10"] == VALIDATION[np.argsort(-last)[:10]].max() < VALIDATION.max()
     assert row["regret_at_10"] == pytest.approx(VALIDATION.max() - row["best_of_10"])
     for name in ("kendall_top10", "spearman_top10", "ndcg"):
-        assert row[name] is row[f"{name}_low"] is row[f"{name}_high"] is None
+        assert row[name] is row.get(f"{name}_low") is row.get(f"{name}_high") is None
     assert row["undefined"] == (
         "kendall_top10, spearman_top10, ndcg: the head reaches into the failures, 1 of 40 "
         "architectures (1 with empty)"
@@ -110,7 +110,7 @@ def test_the_border_between_the_scored_and_the_failed(scored: int, run: Run) -> 
     assert row["n_failed"] == N - scored
     if scored < 10:
         assert [row[name] for name in HEADS] == [None] * 4
-        assert [row[f"{name}_high"] for name in HEADS] == [None] * 4
+        assert [row.get(f"{name}_high") for name in HEADS] == [None] * 4
         assert "best_of_10, best_of_10_expected, tied_at_10, regret_at_10" in err
         assert f"{N - scored} of 40 architectures ({N - scored - 1} with empty, 1 with -1e8)" in err
     else:
