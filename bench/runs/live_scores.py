@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.base import DataError, Floats, OptionError, Record, Space, Table, TableReader
@@ -66,6 +67,7 @@ def read_live(name: str, path: Path, space: Space) -> Table:
         accuracy={},
         scores={it: _scores(it, live.column(f"score:{it}").to_numpy()) for it in row["proxies"]},
         score_seconds={it: live.column(f"seconds:{it}").to_numpy() for it in row["proxies"]},
+        failures={it: _failures(live, it) for it in row["proxies"]},
         canonical=row["distinct"] and _whole(path, row),
         sources=(name,),
         notes=f"{notes}, the first of {1 + len(others)}" if others else notes,
@@ -99,6 +101,14 @@ def _whole(path: Path, row: Record) -> bool:
             f"{type(error).__name__}: {error}"
         ) from error
     return bool(told == "all")
+
+
+def _failures(live: pa.Table, proxy: str) -> dict[int, str]:
+    """Why a proxy failed, by row, where it did."""
+    if f"error:{proxy}" not in live.column_names:
+        return {}
+    reasons = live.column(f"error:{proxy}").to_pylist()
+    return {row: reason for row, reason in enumerate(reasons) if reason is not None}
 
 
 def _scores(proxy: str, values: Floats) -> Floats:

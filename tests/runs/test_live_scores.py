@@ -60,6 +60,7 @@ def test_scores_are_those_of_the_first_seed(written: Path) -> None:
     np.testing.assert_array_equal(table.scores["params"], [1.0, -np.inf, 3.0])
     np.testing.assert_array_equal(table.score_seconds["params"], [0.01, 0.02, 0.03])
     assert table.accuracy == {}
+    assert table.failures == {"params": {1: "ArithmeticError"}, OWN: {}}
     assert table.notes == "noise, batches of 8, seed 4, the first of 2"
 
 
