@@ -282,3 +282,4 @@ def report(
         tell(f"wrote {len(written)} files; begin with {', '.join(map(str, pages))}")
     if faults:
         raise BenchError(f"{len(faults)} of the studies could not be reported: {'; '.join(faults)}")
+    reporting.end(written)

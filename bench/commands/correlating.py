@@ -10,7 +10,8 @@ from bench.base import BenchError, Ints, OptionError, Record, UnknownNameError
 from bench.commands.showing import tell
 from bench.proxies.scorer import Scored
 from bench.reports.correlations import correlate
-from bench.runs.score import scores_of, with_something
+from bench.runs.row import in_words
+from bench.runs.score import borrowers, scores_of, told_by_class, with_something
 from bench.runs.tasks import Task
 
 SHOWN = (
@@ -29,6 +30,8 @@ SHOWN = (
     "kendall_common",
     "truth",
 )
+SHOWN_HEADS = ("spearman_top10", "best_of_10")
+"""Those of the head of the ranking."""
 
 
 def correlate_tasks(
@@ -125,6 +128,10 @@ def _measured(
     task: Task, truth: str, known: Ints, scored: dict[str, Scored], resamples: int, seed: int
 ) -> list[Record]:
     params = task.table.scores.get("params")
+    groups = None if task.table.groups is None else task.table.groups[known]
+    by_class = borrowers(groups)
+    if by_class:
+        tell(f"{task.name}: {told_by_class(by_class, len(known))}")
     records = correlate(
         task.name,
         task.truth(truth)[1][known],
@@ -132,12 +139,18 @@ def _measured(
         params=None if params is None else params[known],
         maximise=task.table.maximise or truth in task.table.targets,
         resamples=resamples,
-        groups=None if task.table.groups is None else task.table.groups[known],
+        groups=groups,
         rng=np.random.default_rng(seed),
     )
     for record in records:
         result = scored[record["proxy"]]
-        record |= {"truth": truth, "errors": dict(result.errors), "error": _why(record, result)}
+        record |= {"truth": truth, "errors": result.reasons, "error": _why(record, result)}
+        record["by_class"] = by_class
+        if record["undefined"] and not record["error"]:
+            why = in_words(result.reasons)
+            record["undefined"] += f" ({why})" if why else ""
+            if any(record[name] is None for name in SHOWN_HEADS):
+                tell(f"{task.name}: {record['proxy']} has no {record['undefined']}")
     return records
 
 
@@ -147,11 +160,8 @@ def _why(record: Record, result: Scored) -> str | None:
         return "recorded for none of the architectures"
     if record["n_failed"] < record["n"]:
         return None
-    if not result.errors:
-        return f"all {record['n']:,} failed"
-    reason, count = result.errors.most_common(1)[0]
-    message = result.messages.get(reason, "")
-    return f"all {record['n']:,} failed, {count:,} with {reason}" + (message and f": {message}")
+    why = in_words(result.reasons)
+    return f"all {record['n']:,} failed" + (why and f", {why}")
 
 
 def _lacking(task: Task, proxy: str, error: BenchError) -> Record:

@@ -181,7 +181,8 @@ def _score(demo: Demo, made: Path, show: Show) -> None:
             archs=listed,
             proxies=",".join(SCORED_BY),
         )
-        folder, _ = scoring.score_space(space.name, what, made, LIVE)
+        folder, rows = scoring.score_space(space.name, what, made, LIVE)
+        scoring.end(folder, rows)
         listed.unlink()
         scored = read_live(LIVE, folder / SCORES, space)
         for place, row in enumerate(chosen):

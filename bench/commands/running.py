@@ -11,7 +11,7 @@ from bench.base import BenchError, DataError, Record
 from bench.runs import members
 from bench.runs.pool import execute
 from bench.runs.provenance import folder_of, shared, versions
-from bench.runs.row import Run
+from bench.runs.row import Run, in_words
 from bench.runs.store import PROVENANCE, ROWS, Store
 from bench.runs.tasks import task_reader
 from bench.studies import STUDIES
@@ -66,9 +66,20 @@ def run(
 
 
 def failures(path: Path) -> list[Record]:
-    """The rows of a finished file of rows that failed."""
-    rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    """The rows of a finished file of rows that failed, or hold no score though some were asked."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [_judged(json.loads(line)) for line in lines]
     return [row for row in rows if row["status"] != "ok"]
+
+
+def _judged(row: Record) -> Record:
+    """The row; as failed where it is of scores and every proxy failed on every architecture."""
+    errors = row.get("errors", {}) if row["kind"] == "score" else {}
+    counts = [sum(errors.get(name, {}).values()) for name in row.get("proxies", ())]
+    if not counts or min(counts) < row["n"]:
+        return row
+    name = row["proxies"][0]
+    return row | {"status": "failed", "error": f"no score: {name}, {in_words(errors[name])}"}
 
 
 def _study(name: str) -> Study:

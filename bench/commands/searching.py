@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from bench.base import OptionError, Record
+from bench.commands.showing import tell as say
 from bench.runs import members
 from bench.runs.live import require_torch
 from bench.runs.oracle import parse_budget
@@ -79,8 +80,20 @@ def rows(
             for search in searches:
                 done.append(judged(task, run, search))
                 tell(done[-1])
+            _say_unscored(done[-len(searches) :])
             kept.append(traces(task, run.key, searches))
     return done, kept
+
+
+def _say_unscored(rows: Sequence[Record]) -> None:
+    """Say how many queries of a searcher on a task went to what its proxies gave no score of."""
+    fine = [row for row in rows if row["status"] == "ok"]
+    unscored = sum(row.get("unscored_queries", 0) for row in fine)
+    if unscored:
+        say(
+            f"{rows[0]['task']}: {unscored:,} of {sum(row['queries'] for row in fine):,} queries "
+            f"of {rows[0]['searcher']} were of architectures that its proxies gave no score of"
+        )
 
 
 def write_traces(path: Path, kept: Sequence[pa.Table]) -> None:

@@ -21,7 +21,8 @@ from bench.metrics.top import Ties, best_of_top_k, kth_best
 def regret_at_k(score: Column, truth: Column, k: float, ties: Ties = "expected") -> Floats:
     """The best truth among the rows less that among the k highest-scored; at least 0.
 
-    `k` and `ties` are those of `bench.metrics.top.best_of_top_k`.
+    `k` and `ties` are those of `bench.metrics.top.best_of_top_k`, and it is undefined, NaN, where
+    that is: where fewer than k rows have a score.
     """
     regret: Floats = kth_best(truth, 1) - best_of_top_k(score, truth, k, ties)
     return regret

@@ -2,8 +2,9 @@
 
 Failures. A score of -inf is a failure and ranks last in all columns but `pearson` and those that
 end in `_common`, which are taken on the common support: the architectures that every selected
-proxy scored with a finite number. A score of NaN is not recorded, and leaves its row out for
-that proxy.
+proxy scored with a finite number. Metrics of the head of the ranking are undefined where it
+reaches into failures, and `undefined` says so. A score of NaN is not recorded, and leaves its row
+out for that proxy.
 
 Intervals. 95 % percentile bootstrap over architectures. All proxies of a task are measured on
 the same resamples, so that differences are paired. Where architectures of one function share one
@@ -164,6 +165,42 @@ def correlate(
     return correlate_sample(task, sample)
 
 
+def undefined_heads(record: Record, score: Floats, truth: Floats) -> str | None:
+    """Which metrics of a record have no value because their head reaches into failures.
+
+    Args:
+        record: The metrics by name, None where undefined.
+        score: `n` values, failures as -inf, NaN where not recorded.
+        truth: `n` values, larger is better.
+
+    Returns:
+        Their names and how many failed, in a sentence; None where there is no such metric.
+    """
+    recorded = ~np.isnan(score)
+    score, truth = score[recorded], truth[recorded]
+    failed = np.isneginf(score)
+    if not failed.any():
+        return None
+    best = truth >= np.quantile(truth, 0.9)
+    # How many of the highest-scored each looks at: a tenth, or all of them, or so many.
+    looked_at = {"precision_at_10pct": max(1, round(0.1 * len(score))), "overlap_top100": 100}
+    looked_at |= dict.fromkeys(
+        ("best_of_10", "best_of_10_expected", "tied_at_10", "regret_at_10"), 10
+    )
+    if truth.min() >= 0:
+        looked_at["ndcg"] = len(score)
+    scored = len(score) - int(failed.sum())
+    names = [name for name in ("kendall_top10", "spearman_top10") if failed[best].any()]
+    names += [name for name, k in looked_at.items() if scored < k <= len(score)]
+    names = [name for name in record if name in names and record[name] is None]
+    if not names:
+        return None
+    return (
+        f"{', '.join(names)}: the head reaches into the failures, {int(failed.sum()):,} of "
+        f"{len(score):,} architectures"
+    )
+
+
 def correlate_sample(task: str, data: Sample, *, threads: int | None = None) -> list[Record]:
     """Measure every proxy of a task, failures last and on the common support.
 
@@ -173,7 +210,8 @@ def correlate_sample(task: str, data: Sample, *, threads: int | None = None) -> 
     Returns:
         A record a proxy, in the order of the scores: task, proxy, n (architectures for which it
         is recorded), n_failed, n_common, then every metric with its `_low` and `_high`; None
-        where undefined. `partial_spearman` is given the reference proxy.
+        where undefined. `partial_spearman` is given the reference proxy. Last comes `undefined`:
+        which metrics have no value because their head reaches into failures, or None.
     """
     common = data.common()
     # The plain value is that of a first resample in which every row stands once.
@@ -226,12 +264,14 @@ def _record(task: str, data: Sample, name: str, common: Bools, values: Floats) -
     record["n_common"] = int(common.sum())
     for measure, drawn in zip(_MEASURES, values, strict=True):
         record |= _entry(measure.name, drawn, data.sign)
-    return record
+    return record | {"undefined": undefined_heads(record, score, data.truth)}
 
 
 def _entry(name: str, drawn: Floats, sign: float) -> Record:
     """The three fields of a metric; None where it is undefined or its support does not exist."""
     value, (low, high) = float(drawn[0]), interval(drawn[1:])
+    if np.isnan(value):  # an interval of resamples that happen to be defined is none of the value
+        low = high = value
     if name in _IN_SOURCE_UNITS:
         value, low, high = (sign * number for number in (value, low, high))
         low, high = min(low, high), max(low, high)

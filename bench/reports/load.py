@@ -199,8 +199,13 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
     kept = [last[key] for key in sorted(last)]
     attachments = Attachments()
     fine = [(folder, row) for folder, row in kept if row["status"] == "ok"]
-    # Of all rows, as each machine has one, of which the last counts.
-    shared = {folder for folder, row in rows if row["kind"] == "live" and row.get("distinct")}
+    # Of all rows, as each machine has one, of which the last counts. Since runs say whether they
+    # are of a whole space, a column of the scores says which are shared.
+    shared = {
+        folder
+        for folder, row in rows
+        if row["kind"] == "live" and row.get("distinct") and "whole" not in row
+    }
     score_sets = [
         score_set(f, row, attachments, shared=f in shared)
         for f, row in fine

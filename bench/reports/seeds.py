@@ -66,8 +66,17 @@ def _shared(sets: Sequence[ScoreSet]) -> Iterator[tuple[str, list[Floats], Float
                 yield name, ranked, truth[fine], None if groups is None else groups[fine]
 
 
+_FIELDS = (
+    *("kendall_mean", "kendall_low", "kendall_high", "kendall_sd_seed", "kendall_sd_sampling"),
+    *("seed_share", "seed_to_seed", "kendall_of_mean"),
+)
+
+
 def _of(scores: Sequence[Floats], truth: Floats, counts: Counts) -> Record:
     taus = np.array([kendall(score, truth) for score in scores])
+    if np.isnan(taus).any():
+        # A seed that scored nothing, or everything alike, has no tau, and neither have all seeds.
+        return {"n": int(truth.size), "seeds": len(scores)} | dict.fromkeys(_FIELDS, float("nan"))
     drawn = np.array([kendall(score, truth, counts=counts) for score in scores])
     between = float(taus.var(ddof=1))
     sampling = float(np.nanvar(drawn, axis=1, ddof=1).mean())

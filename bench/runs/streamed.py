@@ -88,14 +88,31 @@ def _checked(path: Path, content: Record, defaults: Record) -> Record:
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise DataError(f"expected the provenance of a run, got {path}") from error
     parts["run"] = {**defaults, **parts["run"]}
+    hashes = parts["data_sha256"], content["data_sha256"]
     for what, known in parts.items():
         for name, value in known.items():
-            if content[what].get(name, value) != value:
+            now = content[what].get(name, value)
+            if now != value and _by_content(now, hashes[1]) != _by_content(value, hashes[0]):
                 raise DataError(
                     f"{path.parent} holds results of {name} {_short(value)}, and here it is "
                     f"{_short(content[what][name])}; move them away, or give another --name"
                 )
     return before
+
+
+def _by_content(value: Any, hashes: Record) -> Any:
+    """A value of provenance; where a text begins with a file's path, its SHA-256 in place of that.
+
+    So that a file that is spelled in another way, or lies elsewhere, is the same one.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.removeprefix("./")
+    for path, sha256 in hashes.items():
+        plain = path.removeprefix("./")
+        if text == plain or text.startswith((f"{plain},", f"{plain};")):
+            return f"sha256:{sha256}{text[len(plain) :]}"
+    return value
 
 
 def all_versions() -> Record:

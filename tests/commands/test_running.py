@@ -152,3 +152,23 @@ def test_a_damaged_provenance_is_one_sentence(content: str, data: Path, tmp_path
     path.write_text(content)
     with pytest.raises(DataError, match=r"expected the provenance of a study, got .*json: \w+"):
         run(tmp_path / "results", resume=True)
+
+
+@pytest.mark.parametrize("failed", [{"a": 7}, {"a": 7, "b": 6}, {}])
+def test_scores_are_no_failure_while_one_is_left(failed: dict[str, int], tmp_path: Path) -> None:
+    assert running.failures(scores_of(tmp_path, failed)) == []
+
+
+def test_a_run_of_scores_that_all_failed_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+    (row,) = running.failures(scores_of(tmp_path, {"a": 7, "b": 7}))
+    assert (row["status"], row["error"]) == ("failed", "no score: a, 7 with ValueError: why")
+
+
+def scores_of(folder: Path, failed: dict[str, int]) -> Path:
+    """A file with the row of two proxies and seven architectures, so many of which failed."""
+    errors = {name: {"ValueError: why": count} for name, count in failed.items()}
+    row = {"kind": "score", "status": "ok", "n": 7, "proxies": ["a", "b"], "errors": errors}
+    search = {"kind": "search", "status": "ok"}
+    path = folder / "rows.jsonl"
+    path.write_text(f"{json.dumps(row)}\n{json.dumps(search)}\n")
+    return path

@@ -67,7 +67,11 @@ def test_values_are_those_of_scipy(made: tuple[Floats, dict[str, Floats]]) -> No
             "kendall_common": stats.kendalltau(score[common], truth[common]).statistic,
             "spearman_common": stats.spearmanr(score[common], truth[common]).statistic,
         }
-        assert {k: record[k] for k in expected} == pytest.approx(expected, abs=1e-12)
+        if np.isinf(score[recorded][best]).any():
+            assert name == "a"
+            expected |= {"kendall_top10": None, "spearman_top10": None}
+        for metric, value in expected.items():
+            assert record[metric] == (value and pytest.approx(value, abs=1e-12)), metric
         assert record["best_of_10"] == y[np.argsort(-x, kind="stable")[:10]].max()
         tied = int((x == np.sort(x)[-10]).sum())
         assert record["tied_at_10"] == tied
@@ -106,7 +110,7 @@ def test_fields_stand_in_order_and_are_safe_for_json(
         ends = [(name, f"{name}_low", f"{name}_high") for name in METRICS]
         assert list(record) == ["task", "proxy", "n", "n_failed", "n_common"] + [
             name for three in ends for name in three
-        ]
+        ] + ["undefined"]
         json.dumps(record, allow_nan=False)
     record = by_proxy(truth, scores)["a"]
     assert (record["n"], record["n_failed"], record["n_common"]) == (200, 3, 158)
@@ -216,8 +220,11 @@ def test_every_interval_is_that_of_the_plain_metric(
             counts = sample.counts[:, rows]
             drawn = metric(*cut, counts=counts[counts.sum(axis=1) >= least])
             found = (record[name], record[f"{name}_low"], record[f"{name}_high"])
-            expected = (metric(*cut), *interval(drawn))
-            assert found == pytest.approx(expected, abs=1e-12), name
+            value = metric(*cut)
+            if np.isnan(value):
+                assert found == (None, None, None), name
+            else:
+                assert found == pytest.approx((value, *interval(drawn)), abs=1e-12), name
 
 
 def test_a_task_that_minimises_is_turned_round(made: tuple[Floats, dict[str, Floats]]) -> None:
@@ -250,6 +257,32 @@ def test_what_cannot_be_defined_is_none() -> None:
     assert found["few"]["best_of_10"] is None
     assert found["constant"]["ndcg"] is None  # a negative truth is no gain
     assert found["constant"]["overlap_top100"] is None  # 30 rows have no 100 best
+
+
+def test_a_head_that_reaches_failures_says_so() -> None:
+    """The first nine rows have a score, and the best of all, 100, is among the failures."""
+    truth = np.concatenate([np.arange(60.0, 69.0), [100.0], np.arange(50.0, 60.0)])
+    nine = np.where(np.arange(20) < 9, truth, -np.inf)
+    ten = np.where(np.arange(20) < 9, truth, np.where(np.arange(20) == 10, 1.0, -np.inf))
+    every = np.full(20, -np.inf)
+    found = by_proxy(truth, {"nine": nine, "ten": ten, "every": every, "params": truth})
+    heads = ("best_of_10", "best_of_10_expected", "tied_at_10", "regret_at_10")
+    for name in heads:
+        ends = [found["nine"].get(f"{name}{end}") for end in ("", "_low", "_high")]
+        assert ends == [None, None, None]
+        assert found["every"][name] is None
+        assert found["ten"][name] is not None
+    assert found["ten"]["best_of_10"] == 68
+    assert found["ten"]["regret_at_10"] == 32
+    assert found["nine"]["precision_at_10pct"] == 0.5  # the two best scored: 68 is second best
+    assert found["nine"]["kendall_top10"] is None  # 100 failed
+    assert found["nine"]["undefined"] == (
+        "kendall_top10, spearman_top10, best_of_10, best_of_10_expected, tied_at_10, "
+        "regret_at_10, ndcg: the head reaches into the failures, 11 of 20 architectures"
+    )
+    assert "best_of_10" in found["every"]["undefined"]
+    assert "best_of_10" not in found["ten"]["undefined"]
+    assert found["params"]["undefined"] is None
 
 
 def test_rows_without_a_truth_are_left_out(made: tuple[Floats, dict[str, Floats]]) -> None:
