@@ -148,8 +148,8 @@ def _notes(before: Baseline, now: Baseline, gone: Collection[str]) -> Iterator[s
         )
     if differences := differing(before.provenance, now.provenance):
         yield (
-            f"the baseline is of other versions ({'; '.join(differences)}), so searches and live "
-            "scores may be anywhere in their wider intervals"
+            f"the baseline is of another processor or other versions ({'; '.join(differences)}), "
+            "which round in another way: live scores and searches that train a model may move"
         )
 
 
