@@ -212,7 +212,8 @@ def _about(path: Path) -> Record:
     if (said.get("study"), said.get("format")) != (STUDY, FORMAT):
         raise DataError(
             f"expected {path} of the study {STUDY} in format {FORMAT}, got study "
-            f"{said.get('study')!r} in format {said.get('format')!r}"
+            f"{said.get('study')!r} in format {said.get('format')!r}; ipl-bench baseline writes "
+            "one anew"
         )
     kinds: dict[str, type] = dict.fromkeys((*_ABOUT, "sha256"), dict)
     kinds |= {"command": list, "commit": str}

@@ -65,12 +65,12 @@ def machine() -> str:
     processor for, `-as-` and a hash of these settings follow.
     """
     told = _told()
-    name = re.sub(_NAMELESS, " ", processor().lower())
+    name = re.sub(_NAMELESS, " ", told.get("model name", "").lower())
     flags = (told.get("flags") or told.get("Features") or "").split()
     widest = next((name for flag, name in _VECTORS.items() if flag in flags), "")
     numbers = [told.get(key, "") for key in ("cpu family", "model", "CPU part")]
     kind = f"{platform.system()}-{platform.machine()}-{os.cpu_count()}cpu"
-    words = re.findall(r"[a-z0-9.]+", " ".join([name, *numbers, widest]).lower())
+    words = re.findall(r"[a-z0-9]+(?:[.][0-9]+)*", " ".join([name, *numbers, widest]).lower())
     settings = processor_settings()
     if settings:
         words += ["as", blake2b(repr(settings).encode(), digest_size=4).hexdigest()]
