@@ -354,6 +354,37 @@ def test_a_ratio_that_fell_is_told_and_decides_with_speed_alone(
     assert len(strict.failing) == 2
 
 
+def test_what_rounding_may_have_moved_is_one_note_a_proxy_and_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = frozen_by("live", tmp_path, tiny(("snip", "params")))
+    whole = baseline.read(tmp_path)
+    # As if it had been frozen on a processor whose last digits are others.
+    values = (it if isinstance(it.value, str) else nudged(it) for it in whole.values)
+    baseline.write(tmp_path, replace(whole, values=tuple(values)))
+    found = comparing.compare(tmp_path, ["compare"], plan=plan, kinds=["live"])
+    assert found.failing == ()
+    assert {it.status for it in found.changes} == {"rounded"}
+    assert len(found.changes) == 2  # a dead cell's 0 cannot be nudged
+    (note,) = found.lines(github=False)
+    assert note.startswith(
+        "note  2 values of snip on tiny/noise moved no further than rounding alone may move them; "
+        "the first: float32 of |"
+    )
+    assert comparing.summary(found) == "8 values compared: 0 reasons to fail, 2 told only"
+    assert all(it.startswith("::notice title=live rounded::") for it in found.lines(github=True))
+    assert [row["fails"] for row in found.rows()] == [False] * 2
+
+
+def nudged(value: Value) -> Value:
+    """A score by snip three parts in a billion larger, with intervals around that."""
+    assert isinstance(value.value, float)
+    if value.of != "snip":
+        return value
+    moved = value.value * (1 + 3e-9)
+    return replace(value, value=moved, tight=baseline.near(moved, least=1e-3))
+
+
 # Files that are not here, and other versions.
 
 
