@@ -16,8 +16,8 @@ search without a model          equal to 1e-9, relatively    never: it compares 
 search that trains a model      equal to 1e-9, relatively    its seeds and the baseline's are alike
 live, float64                   equal to 1e-9, relatively    within 1e-8, relatively
 live, float32                   equal to 1e-9, relatively    within ten times the distance of the
-                                                             proxy's float32 from its float64, or
-                                                             1e-3, relatively, if that is more
+                                                             proxy's float32 from its float64, but
+                                                             from 1e-3 to a half, relatively
 speed                           at least half                never, and fails only where asked
 ==============================  ===========================  =====================================
 

@@ -30,13 +30,14 @@ RESAMPLES = 1000
 """Of a bootstrap that is published; comparing needs none."""
 
 SINGLE, DOUBLE = "float32", "float64"
-_DOUBLE, _SINGLE = 1e-8, 1e-3
-"""How far rounding may move a score in float64, and in float32 at least, relatively.
+_DOUBLE, _SINGLE, _MOST = 1e-8, 1e-3, 0.5
+"""How far rounding may move a score in float64, and in float32 at least and at most, relatively.
 
 Measured on this plan under five other processors that one machine can stand in for, from SSE4.1 to
 AVX-512, with other kernels of oneDNN, MKL, OpenBLAS, ATen and numpy: float64 moved by 1.4e-10 at
 the most, which is zico's, and by 2e-12 without it; float32 of proxies that are within 1e-4 of their
-float64 moved by 2.5e-4 at the most, which is gradsign's count of signs.
+float64 moved by 2.5e-4 at the most, which is gradsign's count of signs; and any float32 by 18 %,
+which is plain's.
 """
 _MARGIN = 10.0
 """By how much more than the frozen run's float32 another's may be away from float64.
@@ -152,56 +153,46 @@ def of_live(name: str, single: Sequence[Record], double: Sequence[Record]) -> It
     truths = {row["arch"]: row["values"] for row in double}
     rooms = _rooms(single, truths)
     for row in single:
-        truth = truths.get(row["arch"], {})
-        for value, proxy in _scores(name, SINGLE, row):
-            yield _rounded(value, truth.get(proxy), rooms.get(proxy))
+        for value in _scores(name, SINGLE, row):
+            yield _rounded(value, rooms.get(value.of))
     for row in double:
-        for value, _ in _scores(name, DOUBLE, row):
-            yield _rounded(value, None, _DOUBLE)
+        for value in _scores(name, DOUBLE, row):
+            yield _rounded(value, _DOUBLE)
 
 
-def _scores(name: str, dtype: str, row: Record) -> Iterator[tuple[Value, str]]:
-    """The scores of a network as their proxies define them, each with its proxy's name."""
+def _scores(name: str, dtype: str, row: Record) -> Iterator[Value]:
+    """The scores of a network as their proxies define them."""
     for proxy, value in row["values"].items():
         # The proxy that does not say why it has no value is one whose network failed.
         why = row["errors"].get(proxy, "undefined").partition(":")[0]
         measure = f"{dtype} of {row['arch']}"
-        yield exact("live", name, proxy, measure, why if value is None else value), proxy
+        yield exact("live", name, proxy, measure, why if value is None else value)
 
 
 def _rooms(single: Sequence[Record], truths: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """How far rounding may move each proxy's float32, relatively: ten times its worst distance.
 
-    One network may be near float64 by luck, so the worst of a plan stands for all of them.
+    One network may be near float64 by luck, so the worst of a plan stands for all of them. A score
+    that is lost in rounding may not move to another sign or to twice itself all the same.
     """
     worst: dict[str, float] = {}
     for row in single:
         for proxy, truth in truths.get(row["arch"], {}).items():
             value = row["values"].get(proxy)
-            apart = 0.0 if None in (value, truth) else abs(value - truth) / _size(truth)
+            known = value is not None and truth is not None
+            apart = abs(value - truth) / max(_SMALL, abs(truth)) if known else 0.0
             worst[proxy] = max(worst.get(proxy, 0.0), apart)
-    return {proxy: max(_SINGLE, _MARGIN * apart) for proxy, apart in worst.items()}
+    return {proxy: min(_MOST, max(_SINGLE, _MARGIN * it)) for proxy, it in worst.items()}
 
 
-def _size(value: float) -> float:
-    return max(_SMALL, abs(value))
-
-
-def _rounded(scored: Value, truth: float | None, room: float | None) -> Value:
-    """A score, turned, with the interval in which rounding may move it around its truth.
-
-    Without a truth, which is float64's, around itself; without room, nowhere.
-    """
+def _rounded(scored: Value, room: float | None) -> Value:
+    """A score, turned, with the interval in which rounding may move it; None where it has none."""
     if isinstance(scored.value, str):
         return scored
     sign = 1 if members.proxy(scored.of).higher_is_better else -1
     value = sign * scored.value
-    turned = replace(scored, value=value, tight=near(value, least=_SMALL))
-    if room is None:
-        return turned
-    middle = value if truth is None else sign * truth
-    low, high = near(middle, room, _SMALL)
-    return replace(turned, wide=(min(low, value), max(high, value)))
+    wide = None if room is None else near(value, room, _SMALL)
+    return replace(scored, value=value, tight=near(value, least=_SMALL), wide=wide)
 
 
 def of_times(kind: str, task: str, of: str, fast: float, slow: float) -> Value:
