@@ -10,7 +10,14 @@ from pathlib import Path
 from bench.base import BenchError, DataError, Record
 from bench.runs import members
 from bench.runs.pool import execute
-from bench.runs.provenance import folder_of, shared, versions
+from bench.runs.provenance import (
+    check_machine,
+    folder_of,
+    processor_settings,
+    require_own,
+    shared,
+    versions,
+)
 from bench.runs.row import Run, in_words
 from bench.runs.store import PROVENANCE, ROWS, Store
 from bench.runs.tasks import task_reader
@@ -42,6 +49,8 @@ def run(
         raise DataError(
             f"{folder} holds results already; go on with them by --resume, or move them away"
         )
+    if resume:
+        require_own(folder)
     missing = _missing(study)
     plan = [each for each in study.runs() if each.task not in missing]
     if not plan:
@@ -116,9 +125,17 @@ def _provenance(study: Study, common: Record, missing: dict[str, str], store: St
     """Write where the results come from; refuse to go on with those of other versions or data."""
     readers = [task_reader(task) for task in study.tasks() if task not in missing]
     hashes = {path: files.source(path).sha256 for reader in readers for path in reader.files}
-    content = {**common, "versions": versions(), "data_sha256": hashes, "left_out": missing}
+    content = {
+        **common,
+        "versions": versions(),
+        "processor_settings": processor_settings(),
+        "data_sha256": hashes,
+        "left_out": missing,
+    }
     path = store.folder / PROVENANCE
-    for what, before in (_before(path) if store.done and path.exists() else {}).items():
+    known = _before(path) if store.done and path.exists() else {}
+    check_machine(store.folder, known.pop("machine", None))
+    for what, before in known.items():
         for name, value in before.items():
             if content[what].get(name, value) != value:
                 raise DataError(
@@ -128,11 +145,12 @@ def _provenance(study: Study, common: Record, missing: dict[str, str], store: St
     store.write_provenance(content)
 
 
-def _before(path: Path) -> dict[str, Record]:
-    """Of which versions and data the results beside a provenance are. Raises DataError."""
+def _before(path: Path) -> Record:
+    """Of which machine, versions and data the results beside a provenance are. Raises DataError."""
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        return {what: dict(known.get(what, {})) for what in ("versions", "data_sha256")}
+        parts = {what: dict(known.get(what, {})) for what in ("versions", "data_sha256")}
+        return {"machine": known.get("machine"), **parts}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"expected the provenance of a study, got {path}: {type(error).__name__}: {error}"

@@ -9,6 +9,8 @@ import pytest
 
 from bench.base import BenchError, Budget, DataError
 from bench.commands import running
+from bench.reports.load import load_study
+from bench.runs.provenance import folder_of
 from bench.runs.row import Run, ScoreRun, SearchRun
 from bench.runs.tasks import load_task
 from bench.studies.study import Study
@@ -172,3 +174,24 @@ def scores_of(folder: Path, failed: dict[str, int]) -> Path:
     path = folder / "rows.jsonl"
     path.write_text(f"{json.dumps(row)}\n{json.dumps(search)}\n")
     return path
+
+
+def test_half_a_study_of_another_processor_is_not_gone_on_with(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(tmp_path) == []
+    (mine,) = tmp_path.glob("mini/*")
+    before = (mine / "rows.jsonl").read_bytes()
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    with pytest.raises(DataError, match=f"got {mine.name} alone, of another processor"):
+        run(tmp_path, resume=True)
+    # Renamed to this machine's, it says itself whose it is.
+    moved = mine.rename(folder_of(tmp_path, "mini"))
+    with pytest.raises(DataError, match=r"holds results of the machine .*, and this one is .*-as-"):
+        run(tmp_path, resume=True)
+    # Beside it, one can begin, and both are read.
+    moved.rename(mine)
+    assert run(tmp_path) == []
+    assert (mine / "rows.jsonl").read_bytes() == before
+    (study,) = load_study(tmp_path, "mini")
+    assert len(study.machines) == 2
