@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from bench.base import BenchError, OptionError, Record
@@ -64,12 +65,13 @@ def _part(name: str, text: str) -> int:
     rows = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     told = json.loads(text)
-    from bench.gpu import parts
     from bench.gpu.measures import Setting
 
+    module, _, name = name.partition(":")
+    (part,) = (each for each in import_module(module).PARTS if each.name == name)
     _without_triton(told, name)
-    setting = Setting(str(told["device"]), Path(str(told["scratch"])), float(told["end"]))
-    for row in parts.part(name).run(setting):
+    setting = Setting(**{**told, "scratch": Path(told["scratch"])})
+    for row in part.run(setting):
         rows.write(json.dumps(row) + "\n")
         rows.flush()
     return 0

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from threading import Lock, Timer
@@ -45,8 +45,8 @@ class Check:
     seconds: float
     """For all of it."""
     parts: Sequence[Part] = PARTS
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """What parts' processes are told besides; tests say here what is to go wrong."""
+    source: str = "bench.gpu.parts"
+    """The module whose `PARTS` a part's process finds it in."""
 
     def run(self) -> int:
         """Do all parts; returns how many rows failed.
@@ -104,18 +104,20 @@ class Check:
         environment = self._environment(scratch)
         if not book.has_device and part.name != "compiled":
             environment["TRITON_INTERPRET"] = "1"
-        command = [sys.executable, "-m", "bench.gpu", "--part", part.name]
+        command = [sys.executable, "-m", "bench.gpu", "--part", f"{self.source}:{part.name}"]
         told = scratch / f"{part.name}.err"
-        with told.open("wb") as errors:
-            process = subprocess.Popen(
+        stopped: list[bool] = []
+        with (
+            told.open("wb") as errors,
+            subprocess.Popen(
                 [*command, json.dumps(setting)],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=environment,
                 text=True,
                 start_new_session=True,
-            )
-            stopped: list[bool] = []
+            ) as process,
+        ):
 
             def stop() -> None:
                 stopped.append(True)
@@ -147,7 +149,7 @@ class Check:
             "TRITON_DEFAULT_FP_FUSION": "1",
         }
         kept = {name: it for name, it in os.environ.items() if name != "TRITON_INTERPRET"}
-        return {**kept, **own, **self.environment}
+        return {**kept, **own}
 
 
 class Book:
@@ -244,7 +246,8 @@ def _check_folder(folder: Path) -> None:
             stream.seek(0)
             rows = [json.loads(line) for line in stream if line.strip()]
     except OSError as error:
-        raise DataError(f"expected a folder that can be written to, got {folder}: {error}") from error
+        said = f"expected a folder that can be written to, got {folder}: {error}"
+        raise DataError(said) from error
     except ValueError:
         rows = [{"device": "something else"}]
     if any(row.get("device") is not None for row in rows):

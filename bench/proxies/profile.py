@@ -68,6 +68,7 @@ def profile(
     Seconds of passes are means over the networks, without measuring anything inside; those of
     operations are from a second round, in which each is measured.
     """
+
     def run(watch: Watch) -> None:
         for module in modules:
             score(module, batches, proxies, watch=watch)
