@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -28,9 +29,9 @@ def main() -> int:
     said = f"for all parts; by default {SECONDS:g}"
     parser.add_argument("--seconds", type=float, default=SECONDS, metavar="SECONDS", help=said)
     parser.add_argument("--parts", metavar="NAME,NAME", help="these alone")
-    for inner, count in (("--part", 2), ("--sweep", 1), ("--launch", 1), ("--facts", 0)):
-        more = {"nargs": count} if count else {"action": "store_const", "const": []}
-        parser.add_argument(inner, help=argparse.SUPPRESS, **more)  # type: ignore[arg-type]
+    for inner, count in (("--part", 2), ("--sweep", 1), ("--launch", 1)):
+        parser.add_argument(inner, nargs=count, help=argparse.SUPPRESS)
+    parser.add_argument("--facts", action="store_const", const=[], help=argparse.SUPPRESS)
     given = parser.parse_args()
     for inner, run in _INNER.items():
         words = getattr(given, inner)
@@ -136,7 +137,12 @@ def _driver() -> str | None:
     return done.stdout.strip().partition("\n")[0] or None
 
 
-_INNER = {"part": _part, "sweep": _sweep, "launch": _launch, "facts": _facts}
+_INNER: Mapping[str, Callable[..., int]] = {
+    "part": _part,
+    "sweep": _sweep,
+    "launch": _launch,
+    "facts": _facts,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -132,6 +132,7 @@ def _convolutions(draw: _Draw, large: bool) -> Iterator[Case]:
     for n, a, c, each, h, w in shapes:
         x, weight = draw(n, a * c, h, w), draw(a * each, c, 3, 3)
         yield Case((x, weight, draw(a * each), draw(a * each)))
+    x, weight = draw(3, 10, 5, 7), draw(6, 5, 3, 3)
     yield Case((x, weight, None, None))
     if draw.dtype == torch.float32:
         yield Case((x, weight, None, None), {"precision": "ieee"})

@@ -264,7 +264,8 @@ def full_precision() -> Iterator[None]:
     By default, cuDNN rounds what convolutions multiply to TF32, to ten bits: scores would differ
     from a CPU's in the third digit. Nothing changes on a CPU.
     """
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
     before = cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision, matmul.fp32_precision
     try:
         # By the older of two settings, too: a module that reads it finds them at one.
