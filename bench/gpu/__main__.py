@@ -29,9 +29,10 @@ def main() -> int:
     said = f"for all parts; by default {SECONDS:g}"
     parser.add_argument("--seconds", type=float, default=SECONDS, metavar="SECONDS", help=said)
     parser.add_argument("--parts", metavar="NAME,NAME", help="these alone")
-    for inner, count in (("--part", 2), ("--sweep", 1), ("--launch", 1)):
+    for inner, count in (("--part", 2), ("--sweep", 1)):
         parser.add_argument(inner, nargs=count, help=argparse.SUPPRESS)
-    parser.add_argument("--facts", action="store_const", const=[], help=argparse.SUPPRESS)
+    for inner in ("--launch", "--facts"):
+        parser.add_argument(inner, action="store_const", const=[], help=argparse.SUPPRESS)
     given = parser.parse_args()
     for inner, run in _INNER.items():
         words = getattr(given, inner)
@@ -57,7 +58,9 @@ def _check(folder: Path | None, seconds: float, names: str | None) -> int:
     for name in wanted:
         if name not in known:
             raise OptionError(f"expected parts among {', '.join(known)}, got {name!r}")
-    failed = Check(folder, seconds, [known[name] for name in known if name in wanted]).run()
+    failed = Check(
+        folder, seconds, [known[name] for name in known if name in {"probe", *wanted}]
+    ).run()
     return 1 if failed else 0
 
 
@@ -95,10 +98,10 @@ def _sweep(text: str) -> int:
     return 0
 
 
-def _launch(kernel: str) -> int:
+def _launch() -> int:
     from bench.gpu.parts import launch
 
-    launch(kernel)
+    launch()
     return 0
 
 

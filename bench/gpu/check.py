@@ -32,6 +32,7 @@ STUDY = "gpu"
 ROWS = "rows.jsonl"
 PROVENANCE = "provenance.json"
 NO_DEVICE = "no CUDA device on this machine"
+_TOLD = ("throughput/", "sweep/", "profile/", "training/", "ncu/")
 _GRACE = 5.0
 """Seconds between a part's own end and the one it is held to."""
 
@@ -79,6 +80,8 @@ class Check:
                     for _ in pool.map(lambda part: self._part(part, book, scratch), together):
                         pass
                 self._triton &= not (together[0].name == "probe" and book.failed)
+        for line in book.lines:
+            say(line)
         say(f"{book.written} rows, {book.failed} failed")
         return book.failed
 
@@ -164,6 +167,8 @@ class Book:
         self._common = {**shared(STUDY), "seed": 0, "task": "nasbench201"}
         self._facts = {name: facts[name] for name in named}
         self._lock = Lock()
+        self.lines: list[str] = []
+        """What is told at the end: what failed, and the figures that matter most."""
         self._given: set[str] = set()
         self._parts: dict[str, int] = {}
         self._errors: dict[str, str] = {}
@@ -212,6 +217,10 @@ class Book:
         with (self._scratch / ROWS).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"figure": figure, **row}) + "\n")
         self.failed += status == "failed"
+        if error:
+            self.lines.append(f"FAILED {figure}: {error}")
+        elif row["value"] is not None and figure.startswith(_TOLD):
+            self.lines.append(f"{figure}: {row['value']:.4g} {part.units[figure]}")
         self._write({**self._common, **about, **self._facts})
 
     def _profile(self, row: Record) -> Record:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from time import monotonic, perf_counter
 
@@ -23,6 +24,7 @@ from bench.kernels import KERNELS
 from bench.kernels.pattern_gram import pattern_gram
 from bench.proxies._stacked_passes import RUNS
 from bench.proxies.live import reason
+from bench.proxies.profile import inputs
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "batch_norm_jet": ("_moments", "_join", "_apply"),
@@ -150,15 +152,13 @@ def ncu() -> str | None:
 
 
 def _counted(setting: Setting) -> Iterator[Record]:
-    """Have ncu count each kernel once, on the inputs that `profile` times; clocks stay as are."""
+    """Have ncu count every kernel, on the inputs that `profile` times; clocks stay as they are."""
     program = ncu()
-    for kernel, functions in FUNCTIONS.items():
-        if setting.over:
-            return
-        text, error = "", "ncu is not here"
-        if program is not None:
-            text, error = _count(program, kernel, functions, setting.end - monotonic())
-        told = read_counters(text)
+    text, error = "", "ncu is not here"
+    if program is not None:
+        text, error = _count(program, setting.end - monotonic())
+    told = read_counters(text)
+    for functions in FUNCTIONS.values():
         for function in functions:
             row: Record = {"figure": f"ncu/{function}", "value": None}
             counters = told.get(function)
@@ -168,13 +168,17 @@ def _counted(setting: Setting) -> Iterator[Record]:
                 yield row | {"value": counters["of_peak"], **counters}
 
 
-def _count(program: str, kernel: str, functions: Iterable[str], seconds: float) -> tuple[str, str]:
-    """What ncu prints of a kernel's functions, and why it prints nothing."""
-    command = [program, "--csv", "--clock-control", "none", "--metrics", ",".join(_COUNTERS)]
-    # The second launch of each: the first one may compile.
-    command += ["--kernel-name", f"regex:^({'|'.join(functions)})$", "--launch-skip"]
-    command += [str(len([*functions])), "--launch-count", str(len([*functions]))]
-    command += [sys.executable, "-m", "bench.gpu", "--launch", kernel]
+def _count(program: str, seconds: float) -> tuple[str, str]:
+    """What ncu prints of all kernels' functions, and why it prints nothing."""
+    functions = [name for names in FUNCTIONS.values() for name in names]
+    command = [program, "--csv", "--print-units", "base", "--clock-control", "none"]
+    command += [
+        "--metrics",
+        ",".join(_COUNTERS),
+        "--kernel-name",
+        f"regex:^({'|'.join(functions)})$",
+    ]
+    command += [sys.executable, "-m", "bench.gpu", "--launch"]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=max(seconds, 1), check=False
@@ -203,18 +207,17 @@ def read_counters(text: str) -> dict[str, dict[str, float]]:
     return told
 
 
-def launch(kernel: str) -> None:
-    """Call a kernel three times on the inputs that `profile` times, for a profiler to see."""
-    from importlib import import_module
-
-    from bench.proxies.profile import inputs
-
-    given = inputs(kernel, torch.device("cuda"))
-    for _ in range(3):
-        getattr(import_module(f"bench.kernels.{kernel}"), KERNELS[kernel])(
-            *given, implementation="triton"
-        )
-    torch.cuda.synchronize()
+def launch() -> None:
+    """Call every kernel twice on the inputs that `profile` times, for a profiler to see."""
+    for kernel, launcher in KERNELS.items():
+        given = inputs(kernel, torch.device("cuda"))
+        try:
+            for _ in range(2):
+                run = getattr(import_module(f"bench.kernels.{kernel}"), launcher)
+                run(*given, implementation="triton")
+            torch.cuda.synchronize()
+        except Exception as error:  # noqa: BLE001 - a kernel's failure is no other's
+            sys.stderr.write(f"{kernel}: {reason(error)}\n")
 
 
 # All of them.

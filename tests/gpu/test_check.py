@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -13,15 +14,18 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("torch")
 pytest.importorskip("triton")
 
+import torch
 from gpu import broken_parts
+from torch import Tensor
 
 from bench.base import OptionError
-from bench.gpu import check
+from bench.gpu import check, kernels, measures, parts
 from bench.gpu.check import NO_DEVICE, Check
 from bench.gpu.parts import PARTS
+from bench.kernels import saliency
+from bench.networks import Stack, Weights
 from bench.reports.gpu import gpu_tables
 from bench.reports.load import load_studies
 
@@ -232,3 +236,96 @@ def test_tables_show_values_and_reasons(on_a_gpu: None, tmp_path: Path) -> None:
     ]
     assert all(len(row) == len(agreement.columns) for row in agreement.rows)
     assert gpu_tables([]) == []
+
+
+NCU = """==PROF== Connected to process 7 (/usr/bin/python3)
+what the program prints
+==PROF== Disconnected from process 7
+"ID","Process ID","Process Name","Host Name","Kernel Name","Context","Stream","Block Size",\
+"Grid Size","Device","CC","Section Name","Metric Name","Metric Unit","Metric Value"
+"0","7","python3","127.0.0.1","_pack","1","7","(128, 1, 1)","(64, 16, 1)","0","9.0",\
+"Command line profiler metrics","gpu__time_duration.sum","ns","9,999"
+"1","7","python3","127.0.0.1","_pack","1","7","(128, 1, 1)","(64, 16, 1)","0","9.0",\
+"Command line profiler metrics","gpu__time_duration.sum","ns","5,216"
+"1","7","python3","127.0.0.1","_pack","1","7","(128, 1, 1)","(64, 16, 1)","0","9.0",\
+"Command line profiler metrics","gpu__compute_memory_throughput.avg.pct_of_peak_sustained_elapsed",\
+"%","61.25"
+"2","7","python3","127.0.0.1","_differ","1","7","(256, 1, 1)","(64, 16, 1)","0","9.0",\
+"Command line profiler metrics","launch__registers_per_thread","register/thread","n/a"
+"""
+
+
+def test_counters_are_read_from_what_ncu_prints() -> None:
+    told = parts.read_counters(NCU)
+    assert told == {"_pack": {"nanoseconds": 5216.0, "of_peak": 61.25}}
+    assert parts.read_counters("==ERROR== ERR_NVGPUCTRPERM") == {}
+
+
+def test_the_sweep_is_planned_by_what_was_timed() -> None:
+    gigabyte = 2.0**30
+    told = {
+        5: {"value": 40.0, "host": 100.0, "peak_bytes": 3 * gigabyte},
+        25: {"value": 150.0, "host": 100.0, "peak_bytes": 15 * gigabyte},
+        125: {"value": 200.0, "host": 100.0, "peak_bytes": 80 * gigabyte},
+        50: {"value": 900.0, "host": 900.0, "peak_bytes": 1 * gigabyte},
+    }
+    # One process of 125 fits and its host holds it back; of 25 seven fit, on 16 processors.
+    assert measures.plan_sweep(told, 16, 139 * gigabyte) == (7, 25)
+    assert measures.plan_sweep(told, 2, 139 * gigabyte)[0] == 1
+    failed = {25: {"value": None, "error": "out of memory"}}
+    assert measures.plan_sweep(failed, 16, 139 * gigabyte) == (1, 25)
+
+
+@pytest.mark.parametrize("size", [size for size in measures.SIZES if size > 1])
+def test_stacks_take_turns_in_one_module(size: int) -> None:
+    stacks = measures.stacks_of(size)
+    first, second = next(stacks), next(stacks)
+    assert len(first) == len(second) == size
+    Stack(first, Weights(0), channels=1, cells=1).refill(second)
+
+
+def test_the_sweep_scores_every_cell_once() -> None:
+    for size in (5, 25, 125):
+        cells = [arch for stack in measures.stacks_of(size) for arch in stack]
+        assert len(set(cells)) == len(cells) == measures.WHOLE
+
+
+def test_a_kernel_that_is_wrong_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launcher that is off in one value of one case, or has a NaN where there is none."""
+    real = saliency.saliency_sums
+
+    def off(by: float) -> None:
+        def sums(*inputs: Tensor, implementation: str | None = None) -> Any:
+            found = real(*inputs, implementation="torch")
+            if implementation == "triton" and found.products.numel() == 2:
+                found.gradient_squares[1] *= by
+            return found
+
+        monkeypatch.setattr(saliency, "saliency_sums", sums)
+
+    off(1.0)
+    assert kernels.check("saliency", torch.float32, "cpu", large=False).difference == 0
+    off(1 + 1e-6)
+    verdict = kernels.check("saliency", torch.float32, "cpu", large=False)
+    assert verdict.difference == pytest.approx(1e-6, rel=1e-3)
+    assert verdict.shape == "(2, 20000), (2, 20000)"
+    off(float("nan"))
+    assert math.isnan(kernels.check("saliency", torch.float32, "cpu", large=False).difference)
+
+
+def test_a_score_beyond_its_tolerance_fails_its_row(tmp_path: Path) -> None:
+    setting = measures.Setting("cpu", tmp_path, monotonic() + 60)
+    for shard in range(2):
+        list(measures.refer(setting, shard))
+    path = tmp_path / "reference-0.json"
+    told = json.loads(path.read_text("utf-8"))
+    (text,) = told
+    told[text]["l2_norm"][0] *= 1 + 1e-6
+    path.write_text(json.dumps(told), "utf-8")
+    rows = {row["figure"]: row for row in measures.agree(setting)}
+    failed = {figure for figure, row in rows.items() if "error" in row}
+    assert failed == {"agreement/stack-float64/l2_norm", "agreement/alone-float64/l2_norm"}
+    row = rows["agreement/stack-float64/l2_norm"]
+    assert row["value"] == pytest.approx(1e-6, rel=1e-3)
+    assert row["error"].startswith("expected a difference of at most 1e-09, got 1e-06 at |")
+    assert row["cells"] == 2
