@@ -623,4 +623,4 @@ def _trains_alike(setting: Setting) -> Record:
 def _apart(stack: Stack, place: int, name: str, wide: Tensor, alone: Tensor) -> float:
     owners = stack.owners[stack.part(name)]
     lane = wide.chunk(len(owners))[owners.index(place)].detach().view(alone.shape)
-    return float((lane - alone.detach()).abs().max())
+    return float((lane - alone.detach()).abs().nan_to_num(nan=torch.inf).max())
