@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -24,7 +25,7 @@ from bench.base import OptionError
 from bench.gpu import check, kernels, measures, parts
 from bench.gpu.check import NO_DEVICE, Check
 from bench.gpu.parts import PARTS
-from bench.kernels import saliency
+from bench.kernels import KERNELS, saliency
 from bench.networks import Stack, Weights
 from bench.reports.gpu import gpu_tables
 from bench.reports.load import load_studies
@@ -329,3 +330,50 @@ def test_a_score_beyond_its_tolerance_fails_its_row(tmp_path: Path) -> None:
     assert row["value"] == pytest.approx(1e-6, rel=1e-3)
     assert row["error"].startswith("expected a difference of at most 1e-09, got 1e-06 at |")
     assert row["cells"] == 2
+
+
+COMPILES = """
+from bench.gpu import kernels
+import torch
+
+def adds(x, n, block: "tl.constexpr"):
+    at = tl.program_id(0) * n.to(tl.int64) + tl.arange(0, block)
+    tl.store(x + at, tl.load(x + at) + 1)
+
+seen = {}
+compiler = kernels._Compiler(adds, seen)
+for n in (2, 2, 1):
+    compiler[(1,)](torch.ones(8), n, block=8)
+for found in seen.values():
+    print(found)
+"""
+
+
+def test_a_kernel_that_does_not_compile_for_a_size_of_one_is_seen(tmp_path: Path) -> None:
+    """Triton makes a constant of an integer of 1; each program is compiled once."""
+    (tmp_path / "adds.py").write_text(COMPILES, "utf-8")
+    kept = {name: it for name, it in os.environ.items() if name != "TRITON_INTERPRET"}
+    own = {"PYTHONPATH": str(ROOT), "TRITON_CACHE_DIR": str(tmp_path / "triton")}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "adds.py")],
+        capture_output=True,
+        text=True,
+        env={**kept, **own, "TRITON_DEFAULT_FP_FUSION": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    well, failed = done.stdout.splitlines()
+    assert re.fullmatch(
+        r"Compiled\(kernel='adds', dtype='float32', shared=\d+, registers=\d+, spills=0\)", well
+    )
+    assert failed.startswith("('adds', 'CompilationError: ")
+    assert "has no attribute" in failed
+
+
+def test_every_kernel_is_checked() -> None:
+    for known in (kernels.DTYPES, kernels.TOLERANCES, parts.FUNCTIONS):
+        assert known.keys() == KERNELS.keys()
+    for kernel, functions in parts.FUNCTIONS.items():
+        module = import_module(f"bench.kernels.{kernel}")
+        assert all(callable(vars(module)[function]) for function in functions)
+        assert kernels.TOLERANCES[kernel].keys() == set(kernels.DTYPES[kernel])
