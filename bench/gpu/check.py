@@ -196,8 +196,9 @@ class Book:
     def close(self, part: Part, error: str | None) -> None:
         """Write the rows of figures that a part has not given, and why."""
         with self._lock:
-            for figure in part.units.keys() - self._given:
-                self._missing(part, figure, error)
+            for figure in part.units:
+                if figure not in self._given:
+                    self._missing(part, figure, error)
 
     def _missing(self, part: Part, figure: str, error: str | None) -> None:
         row: Record = {"value": None}

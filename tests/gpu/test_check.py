@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("triton")
 
 import torch
-from gpu import broken_parts
+from gpu import broken_parts, profiled_parts
 from torch import Tensor
 
 from bench.base import OptionError
@@ -29,6 +29,7 @@ from bench.kernels import KERNELS, saliency
 from bench.networks import Stack, Weights
 from bench.reports.gpu import gpu_tables
 from bench.reports.load import load_studies
+from bench.reports.write import write_reports
 
 ROOT = Path(__file__).resolve().parents[2]
 BARE = """
@@ -377,3 +378,19 @@ def test_every_kernel_is_checked() -> None:
         module = import_module(f"bench.kernels.{kernel}")
         assert all(callable(vars(module)[function]) for function in functions)
         assert kernels.TOLERANCES[kernel].keys() == set(kernels.DTYPES[kernel])
+
+
+def test_the_report_draws_a_roofline_of_what_was_measured(on_a_gpu: None, tmp_path: Path) -> None:
+    results, reports = tmp_path / "results", tmp_path / "reports"
+    Check(results / "gpu/h200", 120, profiled_parts.PARTS, "gpu.profiled_parts").run()
+    written = {path.name: path for path in write_reports(results, reports, workers=1)}
+    assert written["roofline-1.png"].stat().st_size > 1000
+    page = next(path for path in reports.glob("gpu/*/README.md")).read_text("utf-8")
+    assert "Measured ceilings, seconds a network of each pass over a stack" in page
+    assert "on H200." in page
+    assert "gpu/stack of 5: seconds a network by pass" in page
+    rows = {row["figure"]: row for row in rows_of(results / "gpu/h200") if row["kind"] == "gpu"}
+    assert rows["profile/flops"]["value"] > 1e9
+    assert rows["profile/pass/forward"]["value"] > 0
+    # A CPU runs no kernel in Triton.
+    assert rows["profile/kernel/saliency_sums"]["error"] == "the part's time was over before it"
