@@ -96,8 +96,12 @@ class Check:
             started = monotonic()
             limit = min(part.seconds, left)
             error = self._process(part, book, scratch, limit)
-            book.close(part, error)
-            say(f"{part.name}: {monotonic() - started:.1f} s{f'; {error}' if error else ''}")
+            spent = monotonic() - started
+            told = "the part ended without it"
+            if spent >= limit - _GRACE:
+                told = f"the part's time, {limit:.0f} s, was over before it"
+            book.close(part, error, told)
+            say(f"{part.name}: {spent:.1f} s{f'; {error}' if error else ''}")
 
     def _process(self, part: Part, book: Book, scratch: Path, limit: float) -> str | None:
         """Run a part in a process; returns why it did not end well."""
@@ -193,17 +197,23 @@ class Book:
                 error = row.pop("error", None)
                 self._figure(part, figure, {**row, "status": "failed" if error else "ok"}, error)
 
-    def close(self, part: Part, error: str | None) -> None:
-        """Write the rows of figures that a part has not given, and why."""
+    def close(self, part: Part, error: str | None, ended: str = "") -> None:
+        """Write the rows of figures that a part has not given, and why.
+
+        Args:
+            part: It has ended.
+            error: Why it did not end well, if so.
+            ended: What is said of a part that did.
+        """
         with self._lock:
             for figure in part.units:
                 if figure not in self._given:
-                    self._missing(part, figure, error)
+                    self._missing(part, figure, error, ended)
 
-    def _missing(self, part: Part, figure: str, error: str | None) -> None:
+    def _missing(self, part: Part, figure: str, error: str | None, ended: str) -> None:
         row: Record = {"value": None}
         if self.has_device or not part.gpu:
-            self._figure(part, figure, row, error or "the part's time was over before it")
+            self._figure(part, figure, row, error or ended)
         else:
             said = self._errors.get(figure) or error
             row["note"] = NO_DEVICE

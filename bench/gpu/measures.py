@@ -31,7 +31,7 @@ from bench.proxies import COMPUTED
 from bench.proxies._stacked_passes import RUNS
 from bench.proxies.computed import Computed
 from bench.proxies.live import Batch, Result, reason, score
-from bench.proxies.profile import ceilings, profile, profile_stack
+from bench.proxies.profile import Ceilings, ceilings, profile, profile_stack
 from bench.proxies.stacked import StackScorer
 from bench.spaces.nasbench201 import NASBENCH201 as SPACE
 from bench.training.data import split
@@ -529,19 +529,12 @@ def profiles(setting: Setting) -> Iterator[Record]:
     group = next(balanced(1 if setting.tiny else 2))
     stack = _stack(setting, group, Weights(0))
     scorer = StackScorer(stack, setting.batch(64), CLASSIC)
-    seconds: dict[tuple[str, str], float] = {}
-    run = f"gpu/stack of {len(group)}"
+    rows = []
     for row in profile_stack(scorer, len(group), device):
-        yield {"figure": None, "run": run, **row}
-        if row["what"] == "pass":
-            yield {"figure": f"profile/pass/{row['pass']}", "value": row["seconds"]}
-        if row["what"] == "kernel" and row["seconds"] is not None:
-            name, way = str(row["name"]), str(row["implementation"])
-            seconds[name, way] = row["seconds"]
-            if way == "triton":
-                ratio = seconds[name, "torch"] / seconds[name, way]
-                about = {key: row[key] for key in ("of_roof", "bound", "bytes_per_second")}
-                yield {"figure": f"profile/kernel/{name}", "value": ratio, **about}
+        rows.append(row)
+        yield {"figure": None, "run": f"gpu/stack of {len(group)}", **row}
+    yield from _passes(rows, limits)
+    yield from _ratios(rows)
     if setting.over or setting.tiny:
         return
     modules = [
@@ -551,6 +544,30 @@ def profiles(setting: Setting) -> Iterator[Record]:
     moved = Batch(batch.images.to(device), batch.labels.to(device))
     for row in profile(modules, [moved], CLASSIC):
         yield {"figure": None, "run": "gpu/one by one", **row}
+
+
+def _passes(rows: Sequence[Record], limits: Ceilings) -> Iterator[Record]:
+    """Seconds a network of each pass, and the rates that its operations come to in that time."""
+    for row in rows:
+        if row["what"] != "pass":
+            continue
+        of = [it for it in rows if it["what"] == "operation" and it["pass"] == row["pass"]]
+        flops, moved = sum(it["flops"] for it in of), sum(it["bytes"] for it in of)
+        spent = row["seconds"] * row["networks"]
+        rates = {"flops_per_second": flops / spent, "bytes_per_second": moved / spent}
+        rates["of_roof"] = flops / spent / limits.roof(flops, moved) if flops else None
+        yield {"figure": f"profile/pass/{row['pass']}", "value": row["seconds"], **rates}
+
+
+def _ratios(rows: Sequence[Record]) -> Iterator[Record]:
+    """How many times as fast each kernel is in Triton as in plain torch, where it ran."""
+    of = {(row["name"], row["implementation"]): row for row in rows if row["what"] == "kernel"}
+    for (name, implementation), row in of.items():
+        if implementation == "triton" and row["seconds"] is not None:
+            ratio = of[name, "torch"]["seconds"] / row["seconds"]
+            about = ("seconds", "flops_per_second", "bytes_per_second", "of_roof", "bound")
+            told = {key: row[key] for key in about}
+            yield {"figure": f"profile/kernel/{name}", "value": ratio, **told}
 
 
 # Training.

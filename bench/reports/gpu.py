@@ -25,7 +25,10 @@ _AGREEMENT = (
     "The largest relative difference of a proxy's score from a CPU's in float64, over the cells "
     "that were compared"
 )
-_FURTHER = ("tolerance", "target", "of_roof", "spilled_bytes", "shared_bytes")
+_FURTHER = (
+    *("tolerance", "target", "flops_per_second", "bytes_per_second", "of_roof"),
+    *("spilled_bytes", "shared_bytes", "host", "peak_bytes", "workers", "stack"),
+)
 
 
 def gpu_tables(rows: Sequence[Record]) -> list[Table]:
