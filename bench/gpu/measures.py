@@ -47,10 +47,10 @@ STACKABLE = tuple(proxy for proxy in COMPUTED if all(name in RUNS for name in pr
 FLOAT64 = 1e-9
 """How far scores in float64 may be from a CPU's, relative: what tests hold of stacks."""
 FLOAT32 = {
-    "epe_nas": 1e-1,
-    "fisher": 2e-2,
-    "grad_norm": 1e-2,
-    "snip": 1e-2,
+    "epe_nas": 0.3,
+    "fisher": 0.2,
+    "grad_norm": 0.03,
+    "snip": 0.03,
     "jacov": 1e-3,
     "plain": 1e-3,
     "grasp": 1e-3,
