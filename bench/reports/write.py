@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from bench.base import BenchError, Record
 from bench.reports import tables
 from bench.reports._written import replace_files
+from bench.reports.gpu import gpu_tables
 from bench.reports.load import Study, load_study, nothing_in, study_names
 from bench.reports.numbers import measure
 from bench.reports.own_table import noise_tables
@@ -133,6 +134,7 @@ def _files(
         "searches": tables.search_tables(numbers.searches),
         "race": [] if race is None else short_tables(race),
         "predictions": prediction_tables(predicted),
+        "gpu": gpu_tables(study.checks),
         "profiles": profile_tables(study.profiles),
         "failures": [tables.failure_table(numbers.failures)] if numbers.failures else [],
     }
@@ -154,6 +156,7 @@ def _files(
         "own-noise-proxies": [record for each in numbers.own_tables for record in each.proxies],
         "noise": numbers.noise,
         "seeds": numbers.seeds,
+        "gpu": _same_fields(study.checks),
         "profiles": _same_fields(study.profiles),
         "searches": numbers.searches,
         "predictions": predicted.scores,

@@ -350,3 +350,24 @@ def test_every_pass_is_there() -> None:
     from bench.proxies.computed import PASS_NAMES
 
     assert set(PASSES) == set(PASS_NAMES)
+
+
+def test_float32_keeps_all_its_digits_on_a_gpu_and_settings_stay() -> None:
+    """TF32 rounds what convolutions multiply to ten bits, and is cuDNN's default."""
+
+    def precisions() -> tuple[str, ...]:
+        cudnn = torch.backends.cudnn
+        products = torch.backends.cuda.matmul.fp32_precision
+        return cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision, products
+
+    class Asks(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append((precisions(), torch.backends.cudnn.allow_tf32))
+            with torch.backends.cudnn.flags(enabled=True):  # reads the older setting
+                return x.flatten(1)
+
+    seen: list[object] = []
+    before = precisions()
+    score(Asks(), Batch(torch.rand(4, 3, 2, 2), torch.arange(4) % 3), CLASSIC)
+    assert seen[0] == (("ieee", "ieee", "ieee"), False)
+    assert precisions() == before
