@@ -25,13 +25,28 @@ from bench.metrics.pareto import pareto_front
 from bench.reports.sample import Sample, defined
 from bench.reports.score_sets import ScoreSet
 
-_COSTS = frozenset({"latency", "energy", "seconds", "flops", "params", "bytes", "memory"})
+_COSTS = frozenset(
+    {
+        *(
+            "latency",
+            "latencies",
+            "energy",
+            "power",
+            "time",
+            "runtime",
+            "seconds",
+            "memory",
+            "bytes",
+        ),
+        *("flops", "macs", "params", "parameters", "loss", "losses", "error", "perplexity"),
+    }
+)
 _STRENGTH = re.compile(r"_eps-[0-9.]+$")
 """What tells targets apart that are one attack at several strengths."""
 
 
 def smaller_is_better(target: str) -> bool:
-    """Whether a target is a cost, by the words of its name.
+    """Whether a target is a cost, such as a latency or a loss, by the words of its name.
 
     >>> smaller_is_better("raspi4_latency_ms"), smaller_is_better("fgsm@Linf_eps-1.0")
     (True, False)
