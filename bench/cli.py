@@ -115,7 +115,7 @@ def correlate(
     json: bool,
     **own: Any,
 ) -> None:
-    """Correlate proxies with accuracy, each with a 95 % bootstrap interval.
+    """Correlate proxies with accuracy, each with a 95 % interval.
 
     Failures rank last in the main columns; those that end in _common are on the architectures
     that every selected proxy scored.

@@ -148,7 +148,7 @@ def _search(demo: Demo, made: Path, show: Show) -> None:
         if failed := failures(folder / ROWS):
             raise DataError(f"expected every run of the demo to end well, got {failed[0]['error']}")
         (study,) = load_studies(made)
-        found = summarise(study.searches, rng=np.random.default_rng(0), resamples=RESAMPLES)
+        found = summarise(study.searches)
         return sorted(found, key=lambda row: row["regret"])
 
     show("searches", SEARCHED, rows)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.bootstrap import interval, resample
+from bench.metrics.compare import summarise
 from bench.metrics.draws import Bools, Counts, Floats, Indices
 
 FEWEST = 20
@@ -83,17 +84,17 @@ class Redrawn:
         units = self.units(rows)
         if self.left_out:
             return t_interval(value, _jackknife(drawn), units, scale)
-        low, high = interval(drawn)
-        return (low, high) if units >= FEWEST_DRAWN and low < high else NONE
+        ends: tuple[float, float] = interval(drawn)
+        return ends if units >= FEWEST_DRAWN and ends[0] < ends[1] else NONE
 
     def p_value(self, difference: float, drawn: Floats, rows: Bools | None = None) -> float:
-        """The two-sided p-value of a difference, where rows were left out: that of its t.
+        """The two-sided p-value of a difference: that of its t, or counted over resamples.
 
-        Raises:
-            ValueError: Rows were resampled: `bench.metrics.compare` counts resamples.
+        The arguments are those of `interval`; NaN where there is no interval for want of rows.
         """
         if not self.left_out:
-            raise ValueError("wanted rows left out one at a time, got resamples")
+            enough = self.units(rows) >= FEWEST_DRAWN
+            return summarise(difference, drawn).p_value if enough else float("nan")
         from scipy.special import stdtr
 
         error, units = _jackknife(drawn), self.units(rows)
@@ -120,7 +121,7 @@ def redraw(
     Raises:
         ValueError: As `resample`.
     """
-    codes = None if groups is None else np.asarray(groups)
+    codes: Indices | None = None if groups is None else np.asarray(groups)
     if n == 0:
         return Redrawn(np.zeros((resamples, 0), dtype=np.uint16), True, codes)
     units = n if codes is None else effective_number(codes)
@@ -128,7 +129,7 @@ def redraw(
         return Redrawn(resample(n, resamples, rng, codes), False, codes)
     if codes is not None and codes.shape != (n,):
         raise ValueError(f"wanted groups of shape ({n},), got {codes.shape}")
-    parts = np.arange(n) if codes is None else np.unique(codes, return_inverse=True)[1]
+    parts: Indices = np.arange(n) if codes is None else np.unique(codes, return_inverse=True)[1]
     number = int(parts.max()) + 1
     if number > max(resamples, MANY):
         parts = (rng.permutation(number) % max(resamples, MANY))[parts]
@@ -151,7 +152,7 @@ def t_interval(
     """Student's interval of a value with a standard error found from so many independent rows."""
     if not error > 0 or units < FEWEST:
         return NONE
-    reach = t_quantile(units - 1) * error
+    reach = float(t_quantile(units - 1)) * error
     if scale == "correlation":
         if not abs(value) < 1:
             return NONE
@@ -184,7 +185,7 @@ def tau_error(influence: Floats, rows: Bools, groups: ArrayLike | None = None) -
     u = influence[rows]
     if groups is not None:
         codes = np.unique(np.asarray(groups)[rows], return_inverse=True)[1]
-        u = np.bincount(codes, weights=u)
+        u = np.bincount(codes, weights=u).astype(np.float64)
     n = len(u)
     return float(np.sqrt(n * (n - 1) * (u @ u))) / (n - 2) if n > 2 else float("nan")
 
