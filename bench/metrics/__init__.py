@@ -1,1 +1,1 @@
-"""Measures of proxies and searches: `rank`, `top`, `regret`, `bootstrap`, `intervals`, `compare`."""
+"""Measures of proxies and searches: `rank`, `top`, `regret`, `bootstrap`, `intervals`."""

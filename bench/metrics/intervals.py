@@ -9,7 +9,8 @@ need neither: `tau_interval` is the jackknife written out.
 Over seeds. `mean_interval` is Student's t, corrected for skewness as regrets are skewed, and
 `stratified_interval` the one of a mean over tasks of means over seeds.
 
-Ends are NaN where there is no interval: too few rows or seeds, or values that do not vary.
+Ends are NaN where there is no interval: too few rows or seeds, or seeds that hardly vary. What no
+row changes, such as the tau of a proxy with another that always orders alike, is its own interval.
 `bench.reports.coverage` simulates how often each holds what it is an interval of.
 """
 
@@ -85,7 +86,7 @@ class Redrawn:
         if self.left_out:
             return t_interval(value, _jackknife(drawn), units, scale)
         ends: tuple[float, float] = interval(drawn)
-        return ends if units >= FEWEST_DRAWN and ends[0] < ends[1] else NONE
+        return ends if units >= FEWEST_DRAWN else NONE
 
     def p_value(self, difference: float, drawn: Floats, rows: Bools | None = None) -> float:
         """The two-sided p-value of a difference: that of its t, or counted over resamples.
@@ -98,8 +99,10 @@ class Redrawn:
         from scipy.special import stdtr
 
         error, units = _jackknife(drawn), self.units(rows)
-        if not error > 0 or units < FEWEST:
+        if np.isnan(error) or units < FEWEST:
             return float("nan")
+        if error == 0:
+            return float(difference == 0)
         return float(2 * stdtr(units - 1, -abs(difference) / error))
 
 
@@ -150,11 +153,13 @@ def t_interval(
     value: float, error: float, units: float, scale: Scale = "difference"
 ) -> tuple[float, float]:
     """Student's interval of a value with a standard error found from so many independent rows."""
-    if not error > 0 or units < FEWEST:
+    if np.isnan(error) or np.isnan(value) or units < FEWEST:
         return NONE
+    if error == 0:
+        return value, value
     reach = float(t_quantile(units - 1)) * error
     if scale == "correlation":
-        if not abs(value) < 1:
+        if not abs(value) < 1:  # atanh is infinite there
             return NONE
         middle, reach = float(np.arctanh(value)), reach / (1 - value**2)
         return float(np.tanh(middle - reach)), float(np.tanh(middle + reach))

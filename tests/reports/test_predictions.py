@@ -37,7 +37,7 @@ def only(results: Results) -> Study:
 
 
 def measured(results: Results, workers: int = 1) -> PredictionNumbers:
-    return measure_predictions(only(results), seed=0, resamples=200, workers=workers)
+    return measure_predictions(only(results), workers=workers)
 
 
 def record_of(numbers: PredictionNumbers, score: str, archs: str = "unread") -> Record:
@@ -93,8 +93,7 @@ def test_correlations_are_those_of_scipy_seed_by_seed(
             assert record[f"{name}_{target}"] == pytest.approx(np.mean(each))
             assert record[f"{name}_{target}_sd"] == pytest.approx(np.std(each, ddof=1))
             low, high = record[f"{name}_{target}_low"], record[f"{name}_{target}_high"]
-            bounds = [min(each) - 1e-12, low, np.mean(each), high, max(each) + 1e-12]
-            assert bounds == sorted(bounds)
+            assert low is high is None  # three seeds are too few
             if target != "recorded":
                 both = keep & ~np.isnan(recorded)
                 own = function(stats.rankdata(recorded[both]), values[both]).statistic
@@ -153,7 +152,7 @@ def test_a_score_set_in_another_order_and_of_other_architectures_is_matched_by_t
         TASK, "forest,scored=10", {"nwot": truth["predicted"]}, archs=ARCHS, scored=10, queried=4
     )
     found = [study for study in load_studies(predicted.root) if study.name == "other"]
-    numbers = measure_predictions(found[0], seed=0, resamples=200)
+    numbers = measure_predictions(found[0])
     assert record_of(numbers, "nwot") == pytest.approx(expected)
 
 
@@ -226,7 +225,7 @@ def test_seeds_of_several_blocks_are_one_group(results: Results, truth: dict[str
         )
     blocks, one = load_studies(results.root)
     assert [row["seed"] for _, row in blocks.predictions[0].rows] == [0, 1, 2]
-    found = [measure_predictions(each, seed=0, resamples=50) for each in (blocks, one)]
+    found = [measure_predictions(each) for each in (blocks, one)]
     assert found[0].scores == found[1].scores
 
 
