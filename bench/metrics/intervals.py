@@ -116,8 +116,8 @@ def redraw(
     so unequal that they count as few, are left out several at a time.
 
     Args:
-        n: Rows; none give no draws.
-        resamples: How many resamples.
+        n: Rows.
+        resamples: How many resamples; with none there are no draws of few rows either.
         rng: Draws them; not used where few rows are left out one at a time.
         groups: `n` integers, equal in rows of one group.
 
@@ -125,8 +125,8 @@ def redraw(
         ValueError: As `resample`.
     """
     codes: Indices | None = None if groups is None else np.asarray(groups)
-    if n == 0:
-        return Redrawn(np.zeros((resamples, 0), dtype=np.uint16), True, codes)
+    if n == 0 or resamples == 0:
+        return Redrawn(np.zeros((resamples, n), dtype=np.uint16), True, codes)
     units = n if codes is None else effective_number(codes)
     if units >= MANY:
         return Redrawn(resample(n, resamples, rng, codes), False, codes)
@@ -143,10 +143,10 @@ def redraw(
 
 def _jackknife(drawn: Floats) -> float:
     """The standard error by the values of `r` tables that each leave out an r-th of the rows."""
-    if np.isnan(drawn).any():
+    if not len(drawn) or np.isnan(drawn).any():
         return float("nan")
     spread = float(((drawn - drawn.mean()) ** 2).sum())
-    return float(np.sqrt(spread * (len(drawn) - 1) / len(drawn))) if len(drawn) else float("nan")
+    return float(np.sqrt(spread * (len(drawn) - 1) / len(drawn)))
 
 
 def t_interval(
