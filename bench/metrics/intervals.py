@@ -6,8 +6,8 @@ rows near .9 then varies a third more than it does. `Redrawn.interval` reads the
 values that a metric takes. Kendall's taus whose influences are known (`bench.metrics.influence`)
 need neither: `tau_interval` is the jackknife written out.
 
-Over seeds. `mean_interval` is Student's t, corrected for skewness as regrets are skewed, and
-`stratified_interval` the one of a mean over tasks of means over seeds.
+Over seeds. `mean_interval` is Student's t, widened where values are skewed, as regrets are;
+`stratified_interval` is Student's t of a mean over tasks of means over seeds.
 
 Ends are NaN where there is no interval: too few rows or seeds, or seeds that hardly vary. What no
 row changes, such as the tau of a proxy with another that always orders alike, is its own interval.
@@ -219,10 +219,10 @@ def mean_interval(values: ArrayLike) -> tuple[Floats, Floats]:
     """The 95 % intervals of the means over seeds, the `s` rows of `s x t` values.
 
     Student's t of regrets holds their mean too seldom, as many are small and few are large: of ten
-    exponential ones in 90 of 100 cases. So t is transformed by the skewness of the values, as
-    P. Hall has it (On the removal of skewness by transformation, J. R. Stat. Soc. B 54, 1992):
-    with x = t / sqrt(s) and the skewness g, x + g x^2 / 3 + g^2 x^3 / 27 + g / (6 s) is nearer to
-    Student's than x.
+    exponential ones in 90 of 100 cases. P. Hall transforms t by the skewness of the values (On the
+    removal of skewness by transformation, J. R. Stat. Soc. B 54, 1992): with x = t / sqrt(s) and
+    the skewness g, x + g x^2 / 3 + g^2 x^3 / 27 + g / (6 s) is nearer to Student's than x. But of a
+    few values that are not skewed the transform is noise. So each end is the farther of both.
 
     Returns:
         `t` lows and highs. NaN where a column has fewer than `FEWEST_SEEDS` values, or a NaN among
@@ -243,8 +243,8 @@ def mean_interval(values: ArrayLike) -> tuple[Floats, Floats]:
     mean, deviation = known.mean(axis=0), known.std(axis=0, ddof=1)
     third = ((known - mean) ** 3).mean(axis=0) / known.var(axis=0) ** 1.5 / 3
     reach = t_quantile(seeds - 1) / np.sqrt(seeds)
-    low[fine] = mean - deviation * _unskewed(reach, third, seeds)
-    high[fine] = mean - deviation * _unskewed(-reach, third, seeds)
+    low[fine] = mean - deviation * np.maximum(_unskewed(reach, third, seeds), reach)
+    high[fine] = mean - deviation * np.minimum(_unskewed(-reach, third, seeds), -reach)
     return low, high
 
 

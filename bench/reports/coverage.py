@@ -74,7 +74,7 @@ class Tally:
 
     def add(self, case: str, low: float | None, value: float, high: float | None) -> None:
         """Count an interval, if it is one."""
-        if low is not None and high is not None and low == low:
+        if low is not None and high is not None and not np.isnan(low):
             self.shown[case] += 1
             self.held[case] += low - 1e-12 <= value <= high + 1e-12
 
@@ -258,10 +258,10 @@ def over_seeds(seeds: int, samples: int, seed: int) -> Tallies:
     for name, (draw, mean) in _REGRETS.items():
         for low, high in _pairs_of_ends(mean_interval(draw(rng, (seeds, samples)))):
             found[f"mean regret, {name}"].add("", low, mean, high)
-        # Half of the second searcher's regret is what it shares with the first on a seed.
-        one, other = (draw(rng, (seeds, samples)) for _ in range(2))
-        for low, high in _pairs_of_ends(mean_interval(one - (one + other) / 2)):
-            found[f"paired difference, {name}"].add("", low, 0.0, high)
+        for case, share in (("equal", 1.0), ("unequal", 0.3)):
+            one, other = (draw(rng, (seeds, samples)) for _ in range(2))
+            for low, high in _pairs_of_ends(mean_interval(one - share * other)):
+                found[f"paired difference, {name}"].add(case, low, (1 - share) * mean, high)
     ranks = _ranks(200_000, rng).mean(axis=0).tolist()
     for _ in range(samples):
         ends = stratified_interval([_ranks(seeds, rng) for _ in range(_TASKS)])
