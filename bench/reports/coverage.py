@@ -132,14 +132,16 @@ def populations(size: int = _MANY, seed: int = 0) -> list[Population]:
     ]
 
 
-def over_architectures(n: int, samples: int, resamples: int, seed: int) -> Tallies:
-    """Count intervals of samples of `n` architectures."""
+def over_architectures(
+    n: int, samples: int, resamples: int, seed: int, size: int = _MANY
+) -> Tallies:
+    """Count intervals of samples of `n` architectures, of populations of `size`."""
     found: Tallies = defaultdict(Tally)
     rng = np.random.default_rng([seed, n])
-    for each in populations():
-        true = _values(each, np.arange(_MANY), rng, 0)
+    for each in populations(size):
+        true = _values(each, np.arange(size), rng, 0)
         for _ in range(samples):
-            rows = rng.integers(_MANY, size=n)
+            rows = rng.integers(size, size=n)
             for (row, case), (low, _, high) in _values(each, rows, rng, resamples).items():
                 found[row].add(f"{each.name} {case}", low, true[row, case][1], high)
     _count_noise(found, n, samples, rng)
@@ -304,15 +306,15 @@ def _ranks(seeds: int, rng: np.random.Generator) -> Floats:
     return average_ranks(np.round(scales * rng.exponential(size=(seeds, _SEARCHERS)), 1))
 
 
-def without(n: int, samples: int, resamples: int, seed: int) -> Tallies:
+def without(n: int, samples: int, resamples: int, seed: int, size: int = _MANY) -> Tallies:
     """Count percentile bootstraps of what reports show no interval of, over architectures."""
     found: Tallies = defaultdict(Tally)
     rng = np.random.default_rng([seed, n, 1])
-    for each in populations():
+    for each in populations(size):
         for proxy, score in each.scores.items():
             values, ends = defaultdict(list), defaultdict(list)
             for _ in range(samples):
-                rows = rng.integers(_MANY, size=n)
+                rows = rng.integers(size, size=n)
                 columns = failures_lowest(score[rows]), each.truth[rows]
                 counts = resample(n, resamples, rng)
                 for name, metric in _WITHOUT.items():
