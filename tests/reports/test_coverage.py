@@ -73,7 +73,8 @@ def test_means_over_five_seeds_have_none_and_over_ten_they_cover() -> None:
 
 def test_the_bootstrap_of_a_maximum_and_of_few_seeds_does_not_cover() -> None:
     found = without(60, 60, 60, seed=0, size=3000)
-    assert max(found["best of 10"].rates()) < 0.93
+    for case in ("even params", "even good", "even best", "crowded best"):
+        assert found["best of 10"].held[case] / found["best of 10"].shown[case] < 0.85
     assert min(found["regret at 10"].rates()) < 0.8
     seeds = without_over_seeds(5, 500, 200, seed=0)
     assert max(seeds["mean of regrets"].rates()) < 0.9
