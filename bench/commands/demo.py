@@ -46,7 +46,7 @@ STUDY, LIVE = "demo", "demo-live"
 YARDSTICKS = ("parametric", "random")
 WARM = ("jacov", "nwot", "synflow")
 """The first of these that the task records is the proxy that a searcher ranks by."""
-QUERIES, SEEDS, RESAMPLES, CELLS = 50, 5, 200, 5
+QUERIES, SEEDS, RESAMPLES, CELLS = 50, 10, 200, 5
 SCORED_BY = ("params", "synflow", "jacov", "nwot", "zen")
 CORRELATED = (
     *("proxy", "n", "n_failed", "kendall", "kendall_low", "kendall_high"),

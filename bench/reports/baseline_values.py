@@ -94,7 +94,7 @@ def _of_task(task: str, row: Record, columns: Mapping[str, Floats]) -> Iterator[
 
 def _correlation(task: str, record: Record, name: str) -> Value:
     value = exact("correlation", task, record["proxy"], name, record[name])
-    low, high = (record.get(f"{name}_{end}") for end in ("low", "high"))
+    low, high = record.get(f"{name}_low"), record.get(f"{name}_high")
     shown = None if low is None or high is None else (low, high)
     return replace(value, bootstrap=shown)
 
