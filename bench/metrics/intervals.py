@@ -38,8 +38,8 @@ FEWEST_SEEDS = 10
 LEVEL = 0.95
 
 Scale: TypeAlias = Literal["tau", "correlation", "difference"]
-"""How the jackknife's interval lies about a value. That of a tau is cut to [-1, 1]; that of another
-correlation r is taken of atanh r (R. A. Fisher, 1915); that of a difference is as it is."""
+"""How the jackknife's interval lies about a value. That of a correlation r is taken of atanh r
+(R. A. Fisher, 1915), and the error of a tau is corrected; that of a difference is as it is."""
 NONE = (float("nan"), float("nan"))
 
 
@@ -157,15 +157,27 @@ def t_interval(
         return NONE
     if error == 0:
         return value, value
-    reach = float(t_quantile(units - 1)) * error
-    if scale == "correlation":
-        if not abs(value) < 1:  # atanh is infinite there
-            return NONE
-        middle, reach = float(np.arctanh(value)), reach / (1 - value**2)
-        return float(np.tanh(middle - reach)), float(np.tanh(middle + reach))
     if scale == "tau":
-        return max(value - reach, -1.0), min(value + reach, 1.0)
-    return value - reach, value + reach
+        error = _corrected(value, error, units)
+    reach = float(t_quantile(units - 1)) * error
+    if scale == "difference":
+        return value - reach, value + reach
+    if not abs(value) < 1:  # atanh is infinite there
+        return NONE
+    middle, reach = float(np.arctanh(value)), reach / (1 - value**2)
+    return float(np.tanh(middle - reach)), float(np.tanh(middle + reach))
+
+
+def _corrected(tau: float, error: float, units: float) -> float:
+    """The jackknife's standard error of a tau of n rows, without half of what it has too much.
+
+    The jackknife counts twice what single pairs vary, 2 (1 - tau^2) / n^2. Its square times
+    (n - 2) / (n - 3), less 2 (1 - tau^2) / ((n - 2) (n - 3)), is right on average, but varies so
+    much that intervals are too short as often; the mean of both squares covers best.
+    """
+    unbiased = error**2 * (units - 2) / (units - 3)
+    unbiased -= 2 * (1 - tau**2) / ((units - 2) * (units - 3))
+    return float(np.sqrt((error**2 + max(unbiased, 0.0)) / 2))
 
 
 def t_quantile(degrees: ArrayLike) -> Floats:

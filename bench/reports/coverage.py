@@ -144,8 +144,9 @@ def over_architectures(
             rows = rng.integers(size, size=n)
             for (row, case), (low, _, high) in _values(each, rows, rng, resamples).items():
                 found[row].add(f"{each.name} {case}", low, true[row, case][1], high)
-    _count_noise(found, n, samples, rng)
-    _count_classes(found, n, samples, resamples, rng)
+    few = max(size // 3, n)
+    _count_noise(found, n, samples, few, rng)
+    _count_classes(found, n, samples, resamples, few, rng)
     return found
 
 
@@ -182,7 +183,7 @@ def _beside(
     found: dict[tuple[str, str], Interval] = {}
     truth = each.truth[rows]
     scores = {name: score[rows] for name, score in each.scores.items()}
-    test = np.round(truth + 0.5 * each.scores["best"][rows], 1)
+    test = np.round(truth + 3.0 * each.scores["good"][rows], 1)
     first = _scores_of(PAIRS[0][0], truth, scores, targets={"latency_ms": -test})
     second = _scores_of(PAIRS[0][1], test, scores)
     for record in score_targets(first, data)[:-1]:
@@ -208,25 +209,22 @@ def _scores_of(task: str, truth: Floats, scores: Mapping[str, Floats], **more: o
     return ScoreSet(task, "s", "d", "accuracy_percent", True, "validation", archs, **fields)
 
 
-def _networks(size: int, rng: np.random.Generator) -> tuple[Repeats, dict[str, Floats]]:
-    """Architectures trained with three seeds each, and scores of them."""
+def _count_noise(found: Tallies, n: int, samples: int, size: int, rng: np.random.Generator) -> None:
+    """Count the intervals of tables whose networks were trained with three seeds each."""
     expected = rng.normal(size=size)
     trained = np.round(90 + expected[:, None] + 0.5 * rng.normal(size=(size, 3)), 1)
-    archs = tuple(map(str, range(size)))
     score = expected + rng.normal(size=size)
-    return Repeats(archs, (0, 1, 2), {"validation": trained}), {"score": score}
-
-
-def _count_noise(found: Tallies, n: int, samples: int, rng: np.random.Generator) -> None:
-    """Count the intervals of tables with several training seeds."""
-    true = _noise(20_000, rng)
+    true = _noise(trained, score)
     for _ in range(samples):
-        for row, (low, _, high) in _noise(n, rng).items():
+        rows = rng.integers(size, size=n)
+        for row, (low, _, high) in _noise(trained[rows], score[rows]).items():
             found[row].add("", low, true[row][1], high)
 
 
-def _noise(size: int, rng: np.random.Generator) -> dict[str, Interval]:
-    noise = measure_noise("t", *_networks(size, rng))
+def _noise(trained: Floats, score: Floats) -> dict[str, Interval]:
+    archs = tuple(map(str, range(len(trained))))
+    repeats = Repeats(archs, (0, 1, 2), {"validation": trained})
+    noise = measure_noise("t", repeats, {"score": score})
     (spread,), (proxy,) = noise.spreads, noise.proxies
     return {
         "τ of one training seed with another": _ends(spread, "seed_to_seed"),
@@ -236,25 +234,22 @@ def _noise(size: int, rng: np.random.Generator) -> dict[str, Interval]:
     }
 
 
-def _classes(size: int, rng: np.random.Generator) -> tuple[Floats, Floats, Ints]:
-    """Cells of classes that share a score: as many classes as told, a few of them large."""
-    sizes = np.ceil(np.exp(0.8 * rng.normal(size=size))).astype(np.int64)
-    groups = np.repeat(np.arange(size), sizes)
-    quality = rng.normal(size=size)
-    score = quality + rng.normal(size=size)
-    truth = quality[groups] + 0.2 * rng.normal(size=len(groups))
-    return np.round(truth, 1), score[groups], groups
-
-
 def _count_classes(
-    found: Tallies, n: int, samples: int, resamples: int, rng: np.random.Generator
+    found: Tallies, n: int, samples: int, resamples: int, size: int, rng: np.random.Generator
 ) -> None:
-    """Count the intervals of `n` classes of cells that share their scores."""
-    truth, score, _ = _classes(30_000, rng)
+    """Count the intervals of `n` classes of cells that share their scores, a few of them large."""
+    sizes = np.ceil(np.exp(0.8 * rng.normal(size=size))).astype(np.int64)
+    starts = np.cumsum(sizes) - sizes
+    quality = rng.normal(size=size)
+    score = np.repeat(quality + rng.normal(size=size), sizes)
+    truth = np.round(np.repeat(quality, sizes) + 0.2 * rng.normal(size=len(score)), 1)
     true = {name: metric(score, truth) for name, metric in _RANKS.items()}
     for _ in range(samples):
-        truth, score, groups = _classes(n, rng)
-        data = draw_sample(truth, {"s": score}, rng=rng, resamples=resamples, groups=groups)
+        drawn = rng.integers(size, size=n)
+        groups = np.repeat(np.arange(n), sizes[drawn])
+        cells = np.concatenate([starts[one] + np.arange(sizes[one]) for one in drawn])
+        scores = {"s": score[cells]}
+        data = draw_sample(truth[cells], scores, rng=rng, resamples=resamples, groups=groups)
         (record,) = correlate_sample("t", data, threads=1)
         for name, row in (("kendall", "τ, of classes"), ("spearman", "ρ, of classes")):
             low, _, high = _ends(record, name)
@@ -375,7 +370,7 @@ def _cell(tally: Tally | None, least: int) -> str:
     return text if len(rates) == 1 else f"{text} ({min(rates):.2f} to {max(rates):.2f})"
 
 
-def study(samples: int = 500, resamples: int = 200, seed: int = 0) -> Iterator[str]:
+def study(samples: int = 1000, resamples: int = 200, seed: int = 0) -> Iterator[str]:
     """The study's four tables, as Markdown: over seeds and architectures, shown and not."""
     sizes = ["interval of", *(f"{n:,} architectures" for n in SIZES)]
     seeds = ["interval of", *(f"{s} seeds" for s in SEEDS)]
@@ -383,7 +378,7 @@ def study(samples: int = 500, resamples: int = 200, seed: int = 0) -> Iterator[s
     yield table(seeds, [without_over_seeds(s, samples, resamples, seed) for s in SEEDS], 1)
     numbers = [samples if n < 1000 else samples // 2 for n in SIZES]
     shown = [
-        over_architectures(n, number, resamples, seed)
+        over_architectures(n, number, 3 * resamples, seed)
         for n, number in zip(SIZES, numbers, strict=True)
     ]
     yield table(sizes, shown, samples // 4)

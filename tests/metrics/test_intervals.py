@@ -59,11 +59,20 @@ def test_many_groups_that_count_as_few_are_left_out_several_at_a_time() -> None:
 def test_student_s_interval_on_each_scale() -> None:
     reach = 0.1 * stats.t.ppf(0.975, 29)
     assert t_interval(0.5, 0.1, 30) == pytest.approx((0.5 - reach, 0.5 + reach))
-    assert t_interval(0.95, 0.1, 30, "tau") == pytest.approx((0.95 - reach, 1.0))
-    assert t_interval(-0.95, 0.1, 30, "tau") == pytest.approx((-1.0, reach - 0.95))
     turned = reach / (1 - 0.25)
     ends = np.tanh(np.arctanh(0.5) - turned), np.tanh(np.arctanh(0.5) + turned)
     assert t_interval(0.5, 0.1, 30, "correlation") == pytest.approx(ends)
+    # Of a tau, half of twice the variance of single pairs is taken off the error.
+    square = (0.1**2 + 0.1**2 * 28 / 27 - 2 * 0.75 / (28 * 27)) / 2
+    turned *= np.sqrt(square) / 0.1
+    ends = np.tanh(np.arctanh(0.5) - turned), np.tanh(np.arctanh(0.5) + turned)
+    assert t_interval(0.5, 0.1, 30, "tau") == pytest.approx(ends)
+    low, high = t_interval(0.9, 0.001, 30, "tau")  # never below half of the square
+    turned = np.sqrt(0.5) * reach / 100 / (1 - 0.81)
+    middle = np.arctanh(0.9)
+    ends = np.tanh(middle - turned), np.tanh(middle + turned)
+    assert (low, high) == pytest.approx(ends)
+    assert np.isnan(t_interval(1.0, 0.1, 30, "tau")).all()
     for value, error, units in ((0.5, 0.1, FEWEST - 1), (np.nan, 0.1, 30), (0.5, np.nan, 30)):
         assert np.isnan(t_interval(value, error, units)).all()
     assert t_interval(1.0, 0.0, 30, "correlation") == (1.0, 1.0)
@@ -77,9 +86,8 @@ def test_the_error_of_a_tau_is_that_of_leaving_out_each_row() -> None:
     every = np.ones(40, dtype=bool)
     tau = kendall_tau(x, y)
     assert tau_error(tau.influence, every) == pytest.approx(expected, rel=1e-10)
-    reach = stats.t.ppf(0.975, 39) * expected
-    ends = tau_interval(tau.value, tau.influence, every)
-    assert ends == pytest.approx((tau.value - reach, tau.value + reach))
+    ends = t_interval(tau.value, expected, 40, "tau")
+    assert tau_interval(tau.value, tau.influence, every) == pytest.approx(ends)
     # Each row three times, as one group, is each row once.
     thrice = kendall_tau(np.repeat(x, 3), np.repeat(y, 3))
     groups = np.repeat(np.arange(40), 3)

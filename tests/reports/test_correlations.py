@@ -157,10 +157,11 @@ def test_of_few_rows_the_interval_is_the_jackknife_by_hand() -> None:
             [function(np.delete(score, i), np.delete(truth, i)).statistic for i in range(30)]
         )
         error = np.sqrt(29 / 30 * ((left - left.mean()) ** 2).sum())
-        ends = value - quantile * error, value + quantile * error
-        if name == "spearman":
-            middle, error = np.arctanh(value), error / (1 - value**2)
-            ends = np.tanh(middle - quantile * error), np.tanh(middle + quantile * error)
+        if name == "kendall":  # the mean of the jackknife's square and of the unbiased one
+            unbiased = error**2 * 28 / 27 - 2 * (1 - value**2) / (28 * 27)
+            error = np.sqrt((error**2 + unbiased) / 2)
+        middle, error = np.arctanh(value), error / (1 - value**2)
+        ends = np.tanh(middle - quantile * error), np.tanh(middle + quantile * error)
         assert (found[f"{name}_low"], found[f"{name}_high"]) == pytest.approx(ends, abs=1e-9)
     few = by_proxy(truth[:19], {"a": score[:19]})["a"]
     assert few["kendall"] is not None
