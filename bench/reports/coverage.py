@@ -370,7 +370,7 @@ def _cell(tally: Tally | None, least: int) -> str:
     return text if len(rates) == 1 else f"{text} ({min(rates):.2f} to {max(rates):.2f})"
 
 
-def study(samples: int = 1000, resamples: int = 200, seed: int = 0) -> Iterator[str]:
+def study(samples: int = 500, resamples: int = 200, seed: int = 0) -> Iterator[str]:
     """The study's four tables, as Markdown: over seeds and architectures, shown and not."""
     sizes = ["interval of", *(f"{n:,} architectures" for n in SIZES)]
     seeds = ["interval of", *(f"{s} seeds" for s in SEEDS)]
