@@ -10,6 +10,7 @@ from bench.base import BenchError, Ints, OptionError, Record, UnknownNameError
 from bench.commands.showing import tell
 from bench.proxies.scorer import Scored
 from bench.reports.correlations import correlate
+from bench.reports.targets import smaller_is_better
 from bench.runs.row import in_words
 from bench.runs.score import borrowers, scores_of, told_by_class, with_something
 from bench.runs.tasks import Task
@@ -95,8 +96,9 @@ def _rows(
 ) -> tuple[list[Record], dict[str, BenchError]]:
     """Correlate the named proxies (by default all that the task records), one record each.
 
-    `truth` is an accuracy or target by name; targets such as a latency keep their direction.
-    Without it, the rows are those that a study compares. `error` says why a proxy has no score
+    `truth` is an accuracy or target by name. A cost, such as a latency, is turned round as in
+    reports: a positive correlation finds what is cheap. Without `truth`, the rows are those that a
+    study compares. `error` says why a proxy has no score
     at all; for those that the task does not have, the errors come by name, too.
 
     Raises:
@@ -107,6 +109,9 @@ def _rows(
     known = with_something(task) if truth is None else np.flatnonzero(~np.isnan(values))
     if truth is None:
         _tell_of_truth(task, name)
+    elif name in task.table.targets:
+        better = "smaller" if smaller_is_better(name) else "larger"
+        tell(f"{task.name}: {better} values of {name} are better, by its name")
     wanted = list(dict.fromkeys(proxies)) or list(task.table.scores)
     if not wanted:
         raise OptionError(f"the task {task.name} records no proxy; name one by --proxy")
@@ -137,7 +142,7 @@ def _measured(
         task.truth(truth)[1][known],
         {proxy: result.values for proxy, result in scored.items()},
         params=None if params is None else params[known],
-        maximise=task.table.maximise or truth in task.table.targets,
+        maximise=_larger_is_better(task, truth),
         resamples=resamples,
         groups=groups,
         rng=np.random.default_rng(seed),
@@ -152,6 +157,13 @@ def _measured(
             if any(record[name] is None for name in SHOWN_HEADS):
                 tell(f"{task.name}: {record['proxy']} has no {record['undefined']}")
     return records
+
+
+def _larger_is_better(task: Task, truth: str) -> bool:
+    """The direction of an accuracy is the table's, that of a target is told by its name."""
+    if truth in task.table.targets:
+        return not smaller_is_better(truth)
+    return task.table.maximise
 
 
 def _why(record: Record, result: Scored) -> str | None:

@@ -46,7 +46,7 @@ STUDY, LIVE = "demo", "demo-live"
 YARDSTICKS = ("parametric", "random")
 WARM = ("jacov", "nwot", "synflow")
 """The first of these that the task records is the proxy that a searcher ranks by."""
-QUERIES, SEEDS, RESAMPLES, CELLS = 50, 5, 200, 5
+QUERIES, SEEDS, RESAMPLES, CELLS = 50, 10, 200, 5
 SCORED_BY = ("params", "synflow", "jacov", "nwot", "zen")
 CORRELATED = (
     *("proxy", "n", "n_failed", "kendall", "kendall_low", "kendall_high"),
@@ -148,7 +148,7 @@ def _search(demo: Demo, made: Path, show: Show) -> None:
         if failed := failures(folder / ROWS):
             raise DataError(f"expected every run of the demo to end well, got {failed[0]['error']}")
         (study,) = load_studies(made)
-        found = summarise(study.searches, rng=np.random.default_rng(0), resamples=RESAMPLES)
+        found = summarise(study.searches)
         return sorted(found, key=lambda row: row["regret"])
 
     show("searches", SEARCHED, rows)

@@ -88,7 +88,9 @@ def _task(task: str, rows: Iterable[dict[str, str]]) -> Record:
     if defined:
         best = max(defined.values(), key=lambda row: float(row["kendall"]))
         record |= {"n": int(best["n"]), "best_proxy": best["proxy"]}
-        record |= {name: float(best[name]) for name in ("kendall", "kendall_low", "kendall_high")}
+        for name in ("kendall", "kendall_low", "kendall_high"):
+            # Of few architectures there is no interval.
+            record[name] = float(best[name]) if best[name] else None
         if int(best.get("by_class") or 0):
             record["by_class"] = int(best["by_class"])
     if REFERENCE in defined:

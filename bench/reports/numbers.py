@@ -89,16 +89,13 @@ def measure(study: Study, *, seed: int, resamples: int = 1000, workers: int = 1)
         agreements=compare_rankings([task.ranking for task in tasks]),
         sampling=[record for task in tasks for record in task.sampling],
         noise=compare_truths(by_task, rng=rng(), resamples=resamples),
-        seeds=compare_seeds(study.repeats, rng=rng(), resamples=resamples),
-        own_tables=tuple(measure_tables(study, rng=rng(), resamples=resamples)),
-        searches=summarise(study.searches, rng=rng(), resamples=resamples),
+        seeds=compare_seeds(study.repeats),
+        own_tables=tuple(measure_tables(study)),
+        searches=summarise(study.searches),
         failures=failure_records(
             correlations, study.failed, {each.task: each.errors for each in study.score_sets}
         ),
-        curves={
-            unit: curves(study.searches, unit, rng=rng(), resamples=resamples)
-            for unit in ("queries", "seconds")
-        },
+        curves={unit: curves(study.searches, unit) for unit in ("queries", "seconds")},
     )
 
 

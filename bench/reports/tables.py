@@ -163,7 +163,7 @@ def number(value: float | None, digits: int) -> str:
 
 def with_interval(record: Record, name: str, digits: int) -> str:
     """A value of a record and its interval: `0.632 [0.621, 0.643]`."""
-    low, high = record[f"{name}_low"], record[f"{name}_high"]
+    low, high = record.get(f"{name}_low"), record.get(f"{name}_high")
     if low is None or high is None:
         return number(record[name], digits)
     return f"{number(record[name], digits)} [{number(low, digits)}, {number(high, digits)}]"
@@ -188,7 +188,7 @@ def correlation_tables(records: Sequence[Record], leads: Sequence[Record]) -> li
             rows.append((Cell(r["proxy"]), best, *map(Cell, rest)))
         caption = (
             f"Rank correlation of proxies with accuracy on {task}, failures last, with 95 % "
-            "bootstrap intervals; τ common is on the architectures that every proxy scored."
+            "intervals; τ common is on the architectures that every proxy scored."
         )
         if any(r.get("undefined") and r["best_of_10"] is None for r in ranked):
             caption += (
@@ -224,7 +224,7 @@ def search_tables(records: Sequence[Record]) -> list[Table]:
         )
         caption = (
             f"Regret of the architecture picked on {task}: mean ± standard deviation over seeds, "
-            "and the 95 % bootstrap interval of the mean."
+            "and the 95 % interval of the mean."
         )
         tables.append(Table(f"searches-{task}", caption, columns, tuple(rows), 2))
     return tables

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bench.base import BenchError, Record
@@ -58,7 +57,7 @@ def write_reports(
         results: The folder that runs wrote to.
         reports: The folder to write to; what an earlier report wrote there is replaced.
         names: Of the studies; none for all.
-        resamples: How many bootstrap resamples stand behind every interval.
+        resamples: How many bootstrap resamples stand behind intervals of many architectures.
         workers: How many processes compute; the files are the same for any number.
         command: What the page says made it.
         left_out: Told the name of a study that cannot be reported, and why; the others are.
@@ -116,8 +115,8 @@ def _files(
 ) -> Iterator[tuple[str, bytes]]:
     """The files of one report: names relative to its folder, and contents."""
     numbers = measure(study, seed=SEED, resamples=resamples, workers=workers)
-    predicted = measure_predictions(study, seed=SEED, resamples=resamples, workers=workers)
-    race = measure_race(study, results, rng=np.random.default_rng(SEED), resamples=resamples)
+    predicted = measure_predictions(study, workers=workers)
+    race = measure_race(study, results)
     pictures = []
     images = {}
     with paper_style():

@@ -104,7 +104,7 @@ def _proxies(study: Study, numbers: Numbers, command: str) -> Board:
     return Board(
         "proxies",
         "Proxies",
-        "How well each proxy ranks architectures, with 95 % bootstrap intervals over "
+        "How well each proxy ranks architectures, with 95 % intervals over "
         "architectures. Failed scores rank last and are counted. Bold: the highest τ of its task, "
         "where the paired interval against the runner-up excludes a tie. Bars run from −1 to 1, "
         "or from 0 to 1 for shares." + _remarks(numbers),
@@ -156,7 +156,7 @@ def _searchers(study: Study, numbers: Numbers, command: str) -> Board:
         "searchers",
         "Searchers",
         "Regret of the architecture picked when the budget was spent: mean ± standard deviation "
-        "over seeds, with the 95 % bootstrap interval of the mean. Failed searches are counted, "
+        "over seeds, with the 95 % interval of the mean. Failed searches are counted, "
         "and are no part of means. Bold: the smallest mean of its task and budget, where the "
         "paired interval against the runner-up excludes a tie.",
         columns,
@@ -207,7 +207,7 @@ def _race(race: Race, command: str) -> Board:
     return Board(
         "race",
         "Searchers on their way",
-        "Regret after so many queries, over seeds, with 95 % bootstrap intervals: of the best "
+        "Regret after so many queries, over seeds, with 95 % intervals of means: of the best "
         "validation value so far, and of its architecture’s test value. Scored are the "
         "architectures whose proxies were read by then; seconds are simulated; missing are seeds "
         "that were not run; stopped counts searches that had given back the rest of their budget.",
