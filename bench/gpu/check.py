@@ -15,12 +15,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Lock, Timer, current_thread, main_thread
 from time import monotonic
 from typing import Any
 
@@ -58,11 +59,33 @@ class Check:
         """
         _check_folder(self.folder)
         self._end = monotonic() + self.seconds
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped: str | None = None
         scratch = Path(tempfile.mkdtemp(prefix="ipl-bench-gpu-", dir=_temporary(self.folder)))
         try:
-            return self._run(scratch)
+            with self._heeding():
+                return self._run(scratch)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    @contextmanager
+    def _heeding(self) -> Iterator[None]:
+        """Told to end, end the parts that run, and write why all other figures are missing."""
+
+        def stop(number: int, _: object) -> None:
+            self._stopped = f"stopped by {signal.Signals(number).name}"
+            for process in tuple(self._running):
+                _kill(process)
+
+        if current_thread() is not main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for each, was in before.items():
+                signal.signal(each, was)
 
     def _run(self, scratch: Path) -> int:
         facts = _facts(self._environment(scratch))
@@ -88,7 +111,9 @@ class Check:
     def _part(self, part: Part, book: Book, scratch: Path) -> None:
         """Run one part, unless there is no time or nothing to try it on."""
         left = self._end - monotonic()
-        if not (book.has_device or part.rehearsed or not part.gpu):
+        if self._stopped:
+            book.close(part, self._stopped)
+        elif not (book.has_device or part.rehearsed or not part.gpu):
             book.close(part, None)
         elif left < 2 * _GRACE:
             book.close(part, f"the time for all, {self.seconds:g} s, was over before this part")
@@ -122,7 +147,7 @@ class Check:
                 stderr=errors,
                 env=environment,
                 text=True,
-                start_new_session=True,
+                process_group=0,
             ) as process,
         ):
 
@@ -132,11 +157,15 @@ class Check:
 
             timer = Timer(limit, stop)
             timer.start()
+            self._running.add(process)
             assert process.stdout is not None
             for line in process.stdout:
                 book.take(part, line)
             code = process.wait()
+            self._running.remove(process)
             timer.cancel()
+        if self._stopped:
+            return self._stopped
         if stopped:
             return f"stopped at its limit of {limit:.0f} s"
         if code < 0:

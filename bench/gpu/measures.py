@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice, product
+from itertools import islice
 from pathlib import Path
 from time import monotonic, perf_counter
 
@@ -310,10 +310,12 @@ def throughput(setting: Setting, *, graphs: bool) -> Iterator[Record]:
 def stacks_of(size: int) -> Iterator[list[Arch]]:
     """Stacks of equal counts of operations, so that they take turns in one module.
 
-    Raises ValueError unless the size is five times itself again and again, or twice that.
+    They cover the space; those of one network are some cells, drawn.
+
+    Raises KeyError where a size is not of `SIZES`.
     """
     if size == 1:
-        yield from ([arch] for arch in product(range(len(SPACE.labels)), repeat=6))
+        yield from ([arch] for arch in compared(200))
         return
     free, rest = {5: (1, 1), 25: (2, 1), 50: (2, 2), 125: (3, 1), 250: (3, 2)}[size]
     groups = balanced(free)
@@ -337,6 +339,9 @@ def _timed_stacks(setting: Setting, size: int, graphs: bool) -> Record:
     while done < (1 if setting.tiny else 3) or (seconds < 2 and done < 50 and not setting.over):
         if size > 1:
             stack.refill(next(groups))
+        else:  # of another structure each time
+            stack = _stack(setting, next(groups), weights)
+            scorer = StackScorer(stack, batch, CLASSIC)
         started = perf_counter()
         pending = scorer.start()
         _waited(setting)

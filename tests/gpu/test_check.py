@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -156,6 +157,25 @@ def test_what_the_time_does_not_reach_says_so(on_a_gpu: None, tmp_path: Path) ->
     rows = broken(tmp_path, seconds=1)
     said = "the time for all, 1 s, was over before this part"
     assert {row["error"] for row in rows.values()} == {said}
+
+
+def test_a_check_that_is_cut_off_leaves_a_row_for_every_figure(tmp_path: Path) -> None:
+    """As by `timeout`: parts that run are ended, and what is missing says so."""
+    folder = tmp_path / "here"
+    command = [sys.executable, "-m", "bench.gpu", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert told.startswith(f"device: {NO_DEVICE}; rows: ")
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+    assert process.returncode == 1, rest
+    rows = rows_of(folder)
+    assert sorted(row["figure"] for row in rows) == sorted(
+        figure for part in PARTS for figure in part.units
+    )
+    assert {row["error"] for row in rows} == {"stopped by SIGTERM"}
 
 
 def test_rows_of_profile_are_those_that_the_report_draws(on_a_gpu: None, tmp_path: Path) -> None:
