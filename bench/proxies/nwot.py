@@ -18,10 +18,11 @@ def score(forward: Forward) -> float:
     Raises UndefinedError without ReLUs, and where K is singular.
     """
     forward.structure.check_rectifiers()
-    sign, logarithm = np.linalg.slogdet(forward.agreements.cpu().numpy())
-    if sign == 0:
-        raise UndefinedError("two images switch all ReLUs alike")
-    return float(logarithm)
+    agreements = forward.agreements.cpu().numpy()
+    # Of a singular matrix, rounding leaves a determinant.
+    if np.linalg.matrix_rank(agreements, hermitian=True) < len(agreements):
+        raise UndefinedError("the images' agreements are singular: too few ReLUs tell them apart")
+    return float(np.linalg.slogdet(agreements)[1])
 
 
 nwot = Computed(

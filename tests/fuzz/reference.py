@@ -599,7 +599,10 @@ def nwot(judge: Judge) -> float:
 def swap(judge: Judge) -> float:
     """How many patterns over images the neurons of all ReLUs have; Unknown where all occur."""
     images = judge.images[:16]
-    columns = torch.cat([each.flatten(1) for each in patterns(judge, images)], dim=1)
+    maps = [each.flatten(1) for each in patterns(judge, images) if each.dim() == 4]
+    if not maps:
+        raise Unknown("the network has no ReLU over images")
+    columns = torch.cat(maps, dim=1)
     distinct = len(np.unique(columns.numpy().T, axis=0))
     if distinct >= 2 ** len(images):
         raise Unknown("every pattern occurs")

@@ -486,7 +486,7 @@ WRAPPED = entries(
         "DataParallel": lambda: nn.DataParallel(Net(conv())),
         "by a module": alone(lambda m, x: m.module(x), module=net(conv)),
         "averaged": lambda: torch.optim.swa_utils.AveragedModel(Net(conv())),
-        "compiled": lambda: torch.compile(Net(conv())),
+        "compiled": (lambda: torch.compile(Net(conv())), net(conv)),
         "traced by fx": lambda: torch.fx.symbolic_trace(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES))),
         "normalised images": alone(
             lambda m, x: m.net((x - m.mean) / m.mean), net=net(conv),
@@ -727,6 +727,10 @@ GATES = entries(
         ),
         "non-local": part(non_local, a=conv, b=conv),
         "across the batch": part(lambda m, x: m.c(x - x.mean(0, keepdim=True)), c=conv),
+        "across the batch, detached": part(
+            lambda m, x: m.c(x) + (x.detach() - x.detach().mean(0)), c=conv
+        ),
+        "mask of what is detached": of(lambda x: x * (x.detach() > 0)),
         "two poolings": alone(
             lambda m, x: m.head(torch.cat([m.a(x).mean((2, 3)), m.a(x).amax((2, 3))], 1)),
             a=lambda: nn.Conv2d(3, 8, 3), head=linear(16, CLASSES),
@@ -865,6 +869,23 @@ class Rectifier(torch.autograd.Function):
         return back * (ctx.saved_tensors[0] > 0)
 
 
+class Masked(Rectifier):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * (x > 0)
+
+
+class Centred(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x - x.mean(0, keepdim=True)
+
+    @staticmethod
+    def backward(ctx: Any, back: Tensor) -> Tensor:
+        return back - back.mean(0, keepdim=True)
+
+
 class Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -880,7 +901,7 @@ class Product(torch.autograd.Function):
 class Reversed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.view_as(x)
+        return x.clone()
 
     @staticmethod
     def backward(ctx: Any, back: Tensor) -> Tensor:
@@ -903,6 +924,8 @@ HIDDEN = entries(
         "own product": part(lambda m, x: Product.apply(x, m.l.weight), l=linear()),
         "own product, bare": part(lambda m, x: Product.apply(x, m.w), w=parameter(8, 8)),
         "gradient reversed": of(Reversed.apply),
+        "own ReLU by a mask": of(Masked.apply),
+        "own centring of images": of(Centred.apply),
         "scripted": scripted(lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES))),
         "scripted part": (net(lambda: torch.jit.script(nn.Sequential(conv(), nn.ReLU()).double())), net(lambda: nn.Sequential(conv(), nn.ReLU()))),
         "traced": (

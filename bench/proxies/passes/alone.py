@@ -122,6 +122,11 @@ class Alone(FastPools):
         self.starts: list[Tensor] = []
         """What layers were given that no other gradient would reach; leaves to go backward to."""
 
+    @property
+    def route(self) -> tuple[list[str], list[tuple[str | None, str | None]]]:
+        """Which layers and norms were called, in order."""
+        return [call.name for call in self.calls], [norm.names for norm in self.norms]
+
     def run(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
@@ -141,6 +146,9 @@ class Alone(FastPools):
             self.starts.append(source)
         kwargs = {key: value for key, value in kwargs.items() if key != "input"}
         output = func(source, *args[1:], **kwargs)
+        if output.grad_fn is None:
+            # Gradients are turned off: the call has no say in any.
+            return output
         bias = self._names.get(id(argument(args, kwargs, 2, "bias")))
         self.calls.append(Call(weight, bias, source.detach(), output.grad_fn, grid))
         return output
