@@ -19,10 +19,13 @@ def score(forward: Forward) -> float:
     """
     forward.structure.check_rectifiers()
     agreements = forward.agreements.cpu().numpy()
-    # Of a singular matrix, rounding leaves a determinant.
+    sign, logarithm = np.linalg.slogdet(agreements)
+    if sign == 0:
+        raise UndefinedError("two images switch all ReLUs alike")
+    # Of a singular matrix, rounding may leave a determinant.
     if np.linalg.matrix_rank(agreements, hermitian=True) < len(agreements):
-        raise UndefinedError("the images' agreements are singular: too few ReLUs tell them apart")
-    return float(np.linalg.slogdet(agreements)[1])
+        raise UndefinedError("too few ReLUs tell the images apart: their agreements are singular")
+    return float(logarithm)
 
 
 nwot = Computed(

@@ -358,7 +358,8 @@ def test_a_wrapper_changes_no_draw() -> None:
 class Checkpointed(nn.Module):
     def __init__(self, *, reentrant: bool) -> None:
         super().__init__()
-        self.inner, self.reentrant = Net(nn.Sequential(conv(), nn.BatchNorm2d(8))), reentrant
+        self.inner = Net(nn.Sequential(conv(), nn.BatchNorm2d(8), nn.ReLU(), conv()))
+        self.reentrant = reentrant
 
     def forward(self, x: Tensor) -> Tensor:
         if self.reentrant and not x.requires_grad:

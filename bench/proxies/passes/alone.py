@@ -135,7 +135,11 @@ class Alone(FastPools):
         if name == "batch_norm":
             return self._normalised(args, kwargs)
         if name not in LINEAR:
-            return super().run(func, args, kwargs)
+            output = super().run(func, args, kwargs)
+            if name in {"requires_grad", "__set__"} and args[0].requires_grad and args[0].is_leaf:
+                # The network takes gradients of what it is given, as for a reentrant checkpoint.
+                self.starts.append(args[0])
+            return output
         weight = self._names.get(id(argument(args, kwargs, 1, "weight")))
         if weight is None:
             return func(*args, **kwargs)
