@@ -1,30 +1,28 @@
-"""Judges each computed proxy of each network of the zoo, and prints the table of the counts.
+"""Judges each computed proxy of each network of the zoo, and makes the table of the counts.
 
-`python tests/fuzz/verdicts.py` prints what differs and the tables; with `--write` it puts the
-tables into docs/recognition.md.
+`PYTHONPATH=tests python -m fuzz.verdicts` prints what is wrong and the tables; `NAME...` chooses
+networks or families, `--refused` prints what is refused too, and `--write` puts the tables into
+docs/recognition.md.
 """
 
 from __future__ import annotations
 
-import random
+import math
 import sys
-from time import perf_counter
 import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])] if __name__ == "__main__" else []
-
+from fuzz.features import PROXIES
+from fuzz.libraries import LIBRARIES, library
 from fuzz.reference import Judge, Unknown
-from fuzz.zoo import OWN as ZOO
-from fuzz.zoo import Entry
+from fuzz.zoo import OWN, Entry
 
 from bench.proxies import COMPUTED
 from bench.proxies.live import Batch, Result, score
@@ -32,14 +30,18 @@ from bench.runs.live import minibatches
 
 NAMES = tuple(proxy.name for proxy in COMPUTED)
 TOLERANCE = 1e-6
-INTERNAL = (
+NUDGE = 1e-13
+"""A share of all values that rounding may move them by, on the way through a network."""
+EQUAL, UNDEFINED, REFUSED, ROUNDING, WRONG, TRACEBACK = (
+    "equal", "undefined", "refused", "rounding", "WRONG", "TRACEBACK",
+)  # fmt: skip
+KINDS = (EQUAL, REFUSED, UNDEFINED, ROUNDING, WRONG, TRACEBACK)
+ERRORS = (
     "AssertionError", "AttributeError", "IndexError", "KeyError", "NameError", "StopIteration",
     "TypeError", "UnboundLocalError", "ZeroDivisionError",
 )  # fmt: skip
 """What an error of the bench's own looks like; no reason of a network's."""
-EQUAL, UNDEFINED, REFUSED, DRAW, WRONG, INTERNAL_ERROR = (
-    "equal", "undefined", "refused", "one draw", "WRONG", "INTERNAL",
-)  # fmt: skip
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "recognition.md"
 
 
 @dataclass(frozen=True)
@@ -49,91 +51,102 @@ class Verdict:
     entry: Entry
     proxy: str
     kind: str
-    """`equal`, `undefined` (there is no value, and none is given), `refused` (there is one),
-    `one draw`, `WRONG` or `INTERNAL`."""
+    """`equal`; `refused`: there is a value, and a reason in its place; `undefined`: neither has
+    one; `rounding`: the reference's own value does not hold where rounding moves it; `WRONG`: the
+    bench gives another value, or one where there is none; `TRACEBACK`: an error of its own."""
     given: str
     """The bench's value or reason."""
     wanted: str
-    """The values by the reference, or why there is none."""
+    """The reference's value, or why there is none."""
+
+    def __str__(self) -> str:
+        place = f"{self.entry.family}, {self.entry.name}: {self.proxy}"
+        return f"{place} is {self.kind}: {self.given}, where the reference has {self.wanted}"
 
 
 @cache
-def batches() -> list[Batch]:
-    """Two minibatches of 8 images of noise, 3 x 16 x 16, of 4 classes; float64."""
+def batches() -> tuple[Batch, ...]:
+    """Two minibatches of 16 images of noise, 3 x 16 x 16, of 4 classes; float64."""
     drawn = minibatches("noise,size=16,classes=4", 16, 0)
-    return [Batch(batch.images.double(), batch.labels) for batch in drawn]
+    return tuple(Batch(batch.images.double(), batch.labels) for batch in drawn)
 
 
-def given(entry: Entry, proxies: Iterable[Any] = COMPUTED) -> dict[str, Result]:
+def given(entry: Entry) -> dict[str, Result]:
     """What the bench says of a network in float64."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return score(entry.make(), batches(), tuple(proxies))
+        return score(entry.make(), batches(), COMPUTED)
 
 
 class Wanted:
-    """What the reference says of a network: for each proxy the right values, or why none."""
+    """What the reference says of a network."""
 
     def __init__(self, entry: Entry) -> None:
         pairs = [(batch.images, batch.labels) for batch in batches()]
-        self._entry = entry
-        self._judges = [Judge(entry.plain, pairs)]
         self._own = Judge(entry.make, pairs)
+        self._judge = Judge(entry.plain, pairs)
+        self._nudged = Judge(entry.plain, pairs, nudge=NUDGE)
 
-    def values(self, proxy: str) -> tuple[list[float], str]:
-        """The right values, and why there is none."""
-        found, reason = [], ""
-        for judge in [self._own] if proxy == "params" else self._judges:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    found += judge.readings(proxy)
-            except Unknown as error:
-                reason = str(error)
-            except Exception as error:  # noqa: BLE001 - a network may raise anything
-                reason = f"{type(error).__name__}: {error}"
-        return found, reason
+    def value(self, proxy: str, *, nudged: bool = False) -> float | str:
+        """The right value, or why there is none."""
+        of_own = proxy in ("params", "swap_reg") and not nudged
+        judge = self._nudged if nudged else self._own if proxy == "params" else self._judge
+        del of_own
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return judge.value(proxy, PROXIES)
+        except Unknown as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - a network may raise anything
+            return f"{type(error).__name__}: {error}"
 
     def slack(self, proxy: str) -> float:
-        """How far rounding may move a sum that cancels."""
+        """How far rounding may move a sum that cancels, or a difference that is 0."""
         if proxy in ("plain", "grasp"):
-            try:
-                return 1e-11 * self._judges[0].readings("snip")[0]
-            except Exception:  # noqa: BLE001
-                return 0.0
-        return 1e-9 if proxy.startswith("epsilon") else 0.0
-
-
-def _same(value: float, wanted: float, slack: float) -> bool:
-    return abs(value - wanted) <= TOLERANCE * abs(wanted) + slack
+            snip = self.value("snip")
+            return 1e-11 * snip if isinstance(snip, float) else 0.0
+        return 1e-9 if proxy.startswith("epsilon") else 1e-12
 
 
 def judged(entry: Entry) -> list[Verdict]:
     """The verdict on each proxy of a network."""
-    results = given(entry)
-    wanted = Wanted(entry)
-    verdicts = []
-    for proxy in NAMES:
-        result = results[proxy]
-        if result.error is not None and result.error.split(":")[0] in INTERNAL:
-            verdicts.append(Verdict(entry, proxy, INTERNAL_ERROR, result.error, ""))
-            continue
-        values, reason = wanted.values(proxy)
-        if result.value is None:
-            kind = REFUSED if values else UNDEFINED
+    results, wanted = given(entry), Wanted(entry)
+    return [_verdict(entry, proxy, results[proxy], wanted) for proxy in NAMES]
+
+
+def _verdict(entry: Entry, proxy: str, result: Result, wanted: Wanted) -> Verdict:
+    value = wanted.value(proxy)
+    told = f"{value:.10g}" if isinstance(value, float) else f"none: {' '.join(value.split())}"
+    if result.value is None:
+        error = str(result.error)
+        kind = REFUSED if isinstance(value, float) else UNDEFINED
+        kind = TRACEBACK if error.split(":")[0] in ERRORS else kind
+        return Verdict(entry, proxy, kind, error, told)
+    near = isinstance(value, float) and math.isclose(
+        result.value, value, rel_tol=TOLERANCE, abs_tol=wanted.slack(proxy)
+    )
+    kind = EQUAL if near else WRONG
+    if not near:
+        moved = wanted.value(proxy, nudged=True)
+        if isinstance(value, float) and isinstance(moved, float):
+            steady = math.isclose(moved, value, rel_tol=TOLERANCE)
         else:
-            slack = wanted.slack(proxy)
-            close = any(_same(result.value, value, slack) for value in values)
-            kind = EQUAL if close else WRONG
-        told = ", ".join(f"{value:.10g}" for value in dict.fromkeys(values)) or f"none: {reason}"
-        shown = str(result.error) if result.value is None else f"{result.value:.10g}"
-        verdicts.append(Verdict(entry, proxy, kind, shown, told))
-    return verdicts
+            steady = isinstance(moved, str) == isinstance(value, str)
+        kind = WRONG if steady else ROUNDING
+    return Verdict(entry, proxy, kind, f"{result.value:.10g}", told)
 
 
-def everyone(entries: Iterable[Entry] = ZOO) -> list[Verdict]:
-    """The verdicts on networks."""
-    return [verdict for entry in entries for verdict in judged(entry)]
+def installed() -> list[Entry]:
+    """The zoo, with the libraries that are installed."""
+    found = list(OWN)
+    for name, models in LIBRARIES.items():
+        try:
+            library(name)
+        except ImportError:
+            continue
+        found += models
+    return found
 
 
 def counts(verdicts: Iterable[Verdict], by: str) -> str:
@@ -142,42 +155,33 @@ def counts(verdicts: Iterable[Verdict], by: str) -> str:
     for verdict in verdicts:
         key = verdict.proxy if by == "proxy" else verdict.entry.family
         table.setdefault(key, Counter())[verdict.kind] += 1
-    kinds = [EQUAL, UNDEFINED, REFUSED, DRAW]
-    kinds += [kind for kind in (WRONG, INTERNAL_ERROR) if any(row[kind] for row in table.values())]
-    lines = [f"| {by} | {' | '.join(kinds)} |", f"|---|{'---:|' * len(kinds)}"]
-    total: Counter[str] = Counter()
-    for key, row in table.items():
-        total += row
-        lines.append(f"| {key} | {' | '.join(str(row[kind]) for kind in kinds)} |")
-    lines.append(f"| all | {' | '.join(str(total[kind]) for kind in kinds)} |")
+    table["all"] = sum(table.values(), Counter())
+    lines = [f"| {by} | {' | '.join(KINDS)} |", f"|---|{'---:|' * len(KINDS)}"]
+    lines += [
+        f"| {key} | {' | '.join(str(row[kind]) for kind in KINDS)} |" for key, row in table.items()
+    ]
     return "\n".join(lines)
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Print what differs, and the tables."""
-    names = [name for name in sys.argv[1:] if not name.startswith("--")]
-    chosen = [entry for entry in ZOO if not names or any(n in entry.name or n == entry.family for n in names)]
-    verdicts = []
-    for entry in chosen:
+    names = [name for name in arguments if not name.startswith("--")]
+    shown = {WRONG, TRACEBACK, ROUNDING} | ({REFUSED} if "--refused" in arguments else set())
+    verdicts: list[Verdict] = []
+    for entry in installed():
+        if names and not any(name in entry.name or name == entry.family for name in names):
+            continue
         start = perf_counter()
-        try:
-            found = judged(entry)
-        except Exception as error:
-            import traceback; traceback.print_exc()
-            print("ZOO", entry.family, entry.name, repr(error)[:300]); continue
-        spent = perf_counter() - start
-        if spent > 1: print("SLOW", entry.name, spent)
+        found = judged(entry)
         verdicts += found
+        if perf_counter() - start > 1: print("SLOW", entry.name, perf_counter() - start)
         for verdict in found:
-            bad = verdict.kind in (WRONG, INTERNAL_ERROR)
-            if bad or "--all" in sys.argv or (verdict.kind == REFUSED and "--refused" in sys.argv):
-                print(f"| {entry.name} | {verdict.proxy} | {verdict.kind} | {verdict.given} | {verdict.wanted} |", flush=True)  # noqa: T201
+            if verdict.kind in shown:
+                print(verdict, flush=True)  # noqa: T201
     for by in ("proxy", "family"):
         print("\n" + counts(verdicts, by))  # noqa: T201
 
 
 if __name__ == "__main__":
-    random.seed(0)
-    np.random.seed(0)  # noqa: NPY002 - the global generator is what networks draw from
     torch.set_num_threads(1)
-    main()
+    main(sys.argv[1:])

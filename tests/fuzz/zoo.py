@@ -253,11 +253,16 @@ ACTIVATIONS = entries(
         "ReLU in place": activated(lambda: nn.ReLU(inplace=True)),
         "none": activated(nn.Identity),
         "clamped at 0": of(lambda x: x.clamp(min=0)),
-        "maximum with 0": of(lambda x: torch.maximum(x, x.new_zeros(()))),
-        "by a mask": of(lambda x: x * (x > 0)),
-        "by where": of(lambda x: torch.where(x > 0, x, 0.1 * x)),
+        "maximum with 0": (of(lambda x: torch.maximum(x, x.new_zeros(()))), of(torch.relu)),
+        "by a mask": (of(lambda x: x * (x > 0)), of(torch.relu)),
+        "by a mask of what is detached": (of(lambda x: x * (x.detach() > 0)), of(torch.relu)),
+        "by where": (
+            of(lambda x: torch.where(x > 0, x, 0.1 * x)),
+            of(lambda x: functional.leaky_relu(x, 0.1)),
+        ),
         "threshold": of(lambda x: functional.threshold(x, 0.2, 0.0)),
-        "half of the absolute": of(lambda x: (x + x.abs()) / 2),
+        "half of the absolute": (of(lambda x: (x + x.abs()) / 2), of(torch.relu)),
+        "threshold at 0": of(lambda x: functional.threshold(x, 0.0, 0.0)),
         "both signs": stepped(
             lambda: Function(lambda x: torch.cat([x.relu(), (-x).relu()], 1)),
             lambda: nn.Conv2d(16, 8, 1),
@@ -292,6 +297,13 @@ class OwnNorm(nn.Module):
         return y * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
 
 
+def scaled_norm() -> nn.Module:
+    norm = OwnNorm()
+    plain = Of(lambda m, x: functional.batch_norm(x, None, None, m.weight, m.bias, training=True))
+    plain.weight, plain.bias = norm.weight, norm.bias
+    return plain
+
+
 class FrozenNorm(nn.BatchNorm2d):
     def train(self, mode: bool = True) -> FrozenNorm:
         return super().train(False)
@@ -320,7 +332,7 @@ NORMS = entries(
         "batch, frozen": normed(lambda: FrozenNorm(8)),
         "batch, synchronised": normed(lambda: nn.SyncBatchNorm(8)),
         "batch, functional": normed(lambda: Function(lambda x: functional.batch_norm(x, None, None, training=True))),
-        "batch, written out": normed(OwnNorm),
+        "batch, written out": (normed(OwnNorm), normed(scaled_norm)),
         "batch of vectors": lambda: nn.Sequential(
             *(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
             *(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, CLASSES)),
@@ -730,7 +742,6 @@ GATES = entries(
         "across the batch, detached": part(
             lambda m, x: m.c(x) + (x.detach() - x.detach().mean(0)), c=conv
         ),
-        "mask of what is detached": of(lambda x: x * (x.detach() > 0)),
         "two poolings": alone(
             lambda m, x: m.head(torch.cat([m.a(x).mean((2, 3)), m.a(x).amax((2, 3))], 1)),
             a=lambda: nn.Conv2d(3, 8, 3), head=linear(16, CLASSES),
@@ -924,7 +935,7 @@ HIDDEN = entries(
         "own product": part(lambda m, x: Product.apply(x, m.l.weight), l=linear()),
         "own product, bare": part(lambda m, x: Product.apply(x, m.w), w=parameter(8, 8)),
         "gradient reversed": of(Reversed.apply),
-        "own ReLU by a mask": of(Masked.apply),
+        "own ReLU by a mask": (of(Masked.apply), of(torch.relu)),
         "own centring of images": of(Centred.apply),
         "scripted": scripted(lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES))),
         "scripted part": (net(lambda: torch.jit.script(nn.Sequential(conv(), nn.ReLU()).double())), net(lambda: nn.Sequential(conv(), nn.ReLU()))),
@@ -934,7 +945,7 @@ HIDDEN = entries(
         ),
         "vmapped": part(lambda m, x: torch.vmap(lambda each: m.c(each[None])[0])(x), c=conv),
         "scripted function": of(lambda x: scripted_relu(x)),
-        "by numpy": of(lambda x: x + torch.from_numpy(np.maximum(x.detach().numpy(), 0))),
+        "by numpy": (of(lambda x: x + torch.from_numpy(np.maximum(x.detach().numpy(), 0))), of(lambda x: x + x.detach().relu())),
         "functional call": part(
             lambda m, x: torch.func.functional_call(m.c, {"weight": m.c.weight * 2}, (x,)), c=conv
         ),

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.base import OptionError
-from bench.proxies.computed import UnrecognisedError
+from bench.proxies.computed import UndefinedError, UnrecognisedError
 from bench.proxies.passes.recorder import FastPools, tensors
 from bench.proxies.passes.structure import Structure, structure_of
 
@@ -71,8 +71,14 @@ class Network:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """`layer_names`. Raises UnrecognisedError where they are not all that products use."""
+        """`layer_names`.
+
+        Raises UnrecognisedError where they are not all that products use, UndefinedError where
+        there is none.
+        """
         self.structure.check_layers()
+        if not self.layer_names:
+            raise UndefinedError("the network has no convolution and no linear layer")
         return self.layer_names
 
     @cached_property

@@ -48,6 +48,13 @@ NO_IMAGES = -1
 _FEW = (2, 3)
 """How many images the module runs on; one would leave a batch norm without statistics."""
 
+_DEVIATIONS = frozenset(
+    {
+        *("var", "var_mean", "std", "std_mean", "norm", "vector_norm", "linalg_vector_norm"),
+        *("normalize", "sqrt", "rsqrt"),
+    }
+)
+"""What a norm that is written out divides by."""
 _LEAVING = frozenset({"numpy", "__array__", "tolist"})
 """Functions by which values go where no function of torch's is called."""
 _SEQUENCES = frozenset(
@@ -410,7 +417,7 @@ class _Trace(FastPools):
             self.rectifier_fault = f"{name} may switch neurons on and off as a ReLU does"
         if is_global_pool(name, args, kwargs):
             self.pools.append(at)
-        if name in _NORMS:
+        if name in _NORMS or (name in _DEVIATIONS and depends):
             self.other_norms.append(name)
         if self.channels_fault is None:
             self.channels_fault = _channels_fault(name, given)
