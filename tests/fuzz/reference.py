@@ -339,7 +339,7 @@ def fisher(judge: Judge) -> float:
             raise Unknown("a layer that is not called with images")
         product = (call.value * gradient).movedim((dim, call.channel), (0, 1))
         name = owner[id(call.weight)]
-        saliency[name] = saliency.get(name, 0) + product.flatten(2).sum(2)
+        saliency[name] = saliency.get(name, 0) + product.reshape(*product.shape[:2], -1).sum(2)
     return sum(
         (0.5 * (s**2).mean(0)).sum().item() * table[name][0].numel() for name, s in saliency.items()
     )
