@@ -40,16 +40,12 @@ def tv_resnet(models: Any, kind: str, **options: Any) -> nn.Module:
 
 
 def narrowed(module: nn.Module) -> nn.Module:
-    """The first two stages of a ResNet, and a head."""
-    module.layer3 = module.layer4 = nn.Identity()
-    module.fc = nn.Linear(module.layer2[-1].conv1.in_channels if False else widths(module), CLASSES)
+    """The first stage of a ResNet, and a head."""
+    module.layer2 = module.layer3 = module.layer4 = nn.Identity()
+    last = module.layer1[-1]
+    width = (last.conv3 if hasattr(last, "conv3") else last.conv2).out_channels
+    module.fc = nn.Linear(width, CLASSES)
     return module
-
-
-def widths(module: nn.Module) -> int:
-    """How many channels the second stage of a ResNet gives."""
-    last = module.layer2[-1]
-    return (last.conv3 if hasattr(last, "conv3") else last.conv2).out_channels
 
 
 def tv_efficientnet(models: Any) -> nn.Module:
@@ -88,23 +84,28 @@ TORCHVISION = entries(
     "torchvision",
     {
         "ResNet": vision(partial(tv_resnet, kind="BasicBlock")),
-        "ResNeXt": vision(partial(tv_resnet, kind="Bottleneck", groups=4, width_per_group=4)),
+        "ResNeXt": vision(partial(tv_resnet, kind="Bottleneck", groups=4, width_per_group=2)),
         "ResNet of group norms": vision(
             partial(tv_resnet, kind="BasicBlock", norm_layer=partial(nn.GroupNorm, 4))
         ),
         "MobileNet v2": vision(
-            lambda models: models.MobileNetV2(
-                CLASSES, 0.25, [[1, 16, 1, 1], [4, 24, 1, 2]], dropout=0.0
+            lambda models: nn.Sequential(
+                nn.Conv2d(3, 8, 3, 2), models.mobilenetv2.InvertedResidual(8, 8, 1, 4),
+                models.mobilenetv2.InvertedResidual(8, 16, 2, 4),
+                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, CLASSES),
             )
         ),
         "MobileNet v3": vision(tv_mobilenet),
         "ShuffleNet": vision(
-            lambda models: models.ShuffleNetV2([1, 1, 1], [8, 16, 16, 32, 32], num_classes=CLASSES)
+            lambda models: nn.Sequential(
+                nn.Conv2d(3, 8, 3, 2), models.shufflenetv2.InvertedResidual(8, 16, 2),
+                models.shufflenetv2.InvertedResidual(16, 16, 1),
+                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, CLASSES),
+            )
         ),
         "DenseNet": vision(
             lambda models: models.DenseNet(4, (2, 2), 8, num_classes=CLASSES)
         ),
-        "MNASNet": vision(lambda models: models.MNASNet(0.1, CLASSES, dropout=0.0)),
         "EfficientNet": vision(tv_efficientnet),
         "RegNet": vision(tv_regnet),
         "ConvNeXt": vision(tv_convnext),
@@ -120,7 +121,7 @@ TORCHVISION = entries(
         ),
         "Inception's block": vision(
             lambda models: nn.Sequential(
-                nn.Conv2d(3, 8, 3), models.googlenet.Inception(8, 4, 4, 8, 2, 4, 4),
+                nn.Conv2d(3, 8, 3), library("torchvision.models.googlenet").Inception(8, 4, 4, 8, 2, 4, 4),
                 nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(20, CLASSES),
             )
         ),
@@ -145,7 +146,7 @@ TIMM = entries(
         "ConvNeXt": timm("convnext", "ConvNeXt", depths=(1, 1), dims=(8, 16)),
         "GhostNet": timm("ghostnet", "GhostNet", cfgs=[[[3, 8, 8, 0, 1]], [[3, 16, 8, 0.25, 2]]], width=0.5, drop_rate=0.0),
         "MetaFormer": timm("metaformer", "MetaFormer", depths=(1, 1), dims=(8, 16)),
-        "DenseNet": timm("densenet", "DenseNet", growth_rate=4, block_config=(2, 2), num_init_features=8) if False else timm("densenet", "DenseNet", growth_rate=4, block_config=(2, 2)),
+        "DenseNet": timm("densenet", "DenseNet", growth_rate=4, block_config=(2, 2)),
     },
 )  # fmt: skip
 

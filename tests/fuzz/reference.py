@@ -167,6 +167,11 @@ class Judge:
             raise Unknown("the network has no layers")
         return names
 
+    @cached_property
+    def singles(self) -> list[tuple[nn.Module, Tensor]]:
+        """What `alone` gives, to go backward from more than once."""
+        return alone(self)
+
     def weights(self, module: nn.Module) -> list[nn.Parameter]:
         """The weights of layers of a copy."""
         table = dict(module.named_parameters())
@@ -183,6 +188,15 @@ class Judge:
         weights = self.weights(module)
         self.loss(module, batch).backward()
         return [(w.detach(), grad(w)) for w in weights]
+
+
+def derivatives(value: Tensor, of: list[Tensor]) -> tuple[Tensor, ...]:
+    """The gradients of a value, 0 where it does not depend on a tensor."""
+    if not value.requires_grad:
+        return tuple(torch.zeros_like(tensor) for tensor in of)
+    return torch.autograd.grad(
+        value, of, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
 
 
 def grad(parameter: Tensor) -> Tensor:
@@ -321,7 +335,7 @@ def fisher(judge: Judge) -> float:
     module = judge.fresh()
     owner = {id(w): name for w, name in zip(judge.weights(module), judge.names, strict=True)}
     pairs = zip(calls(module, judge.images), calls(judge.fresh(), judge.images[1:]), strict=True)
-    found = [(call, fewer) for call, fewer in pairs if id(call.weight) in owner]
+    found = [(call, fewer) for call, fewer in pairs if id(call.weight) in owner and call.output.requires_grad]
     seen = {owner[id(call.weight)] for call, _ in found}
     outputs = [call.output for call, _ in found]
     loss = functional.cross_entropy(found[0][0].logits, judge.labels)
@@ -334,6 +348,8 @@ def fisher(judge: Judge) -> float:
         raise Unknown("a layer whose calls are not seen")
     saliency: dict[str, Tensor] = {}
     for (call, fewer), gradient in zip(found, gradients, strict=True):
+        if not gradient.any():
+            continue
         dim = images_at(n, call.output, fewer.output)
         if dim is None or dim == call.channel:
             raise Unknown("a layer that is not called with images")
@@ -550,8 +566,8 @@ class _Stopped(Exception):  # noqa: N818
     """A norm at a single position, whose statistics are not known yet."""
 
 
-def alone(judge: Judge, take: Callable[[nn.Module, Tensor, int], Any]) -> list[Any]:
-    """What `take` gives of each image's own network and logits, `1 x k`, each run by itself.
+def alone(judge: Judge) -> list[tuple[nn.Module, Tensor]]:
+    """Each image's own network and logits, `1 x k`, run by itself.
 
     A batch norm has that image's statistics, over its positions. Where it has but one position,
     those of all images stand in, as constants.
@@ -587,7 +603,7 @@ def alone(judge: Judge, take: Callable[[nn.Module, Tensor, int], Any]) -> list[A
             except _Stopped as stop:
                 waiting.append(stop.args[0].flatten())
         if not waiting:
-            return [take(module, logits, i) for i, (module, logits) in enumerate(runs)]
+            return runs
         if len(waiting) != len(images):
             raise Unknown("images go different ways")
         rows = torch.stack(waiting)
@@ -596,12 +612,10 @@ def alone(judge: Judge, take: Callable[[nn.Module, Tensor, int], Any]) -> list[A
 
 def gradsign(judge: Judge) -> float:
     """Sum over weights of |sum over images of the sign of the gradient of the image's loss|."""
-
-    def take(module: nn.Module, logits: Tensor, i: int) -> list[Tensor]:
-        functional.cross_entropy(logits, judge.labels[i : i + 1]).backward()
-        return [grad(w).sign() for w in judge.weights(module)]
-
-    signs = alone(judge, take)
+    signs = []
+    for (module, logits), label in zip(judge.singles, judge.labels, strict=False):
+        loss = functional.cross_entropy(logits, label[None])
+        signs.append([g.sign() for g in derivatives(loss, judge.weights(module))])
     return sum(torch.stack(layer).sum(0).abs().sum().item() for layer in zip(*signs, strict=True))
 
 
@@ -610,15 +624,13 @@ def ntk(judge: Judge) -> float:
 
     Over the weights of layers and the scales of batch norms.
     """
-
-    def take(module: nn.Module, logits: Tensor, _: int) -> Tensor:
-        if logits.requires_grad:
-            logits.sum().backward()
+    found = []
+    for module, logits in judge.singles:
         norms = [part.weight for part in module.modules() if isinstance(part, BATCH_NORMS)]
         scales = {id(scale): scale for scale in norms if scale is not None}
-        return torch.cat([grad(p).flatten() for p in (*judge.weights(module), *scales.values())])
-
-    rows = torch.stack(alone(judge, take)).numpy()
+        of = [*judge.weights(module), *scales.values()]
+        found.append(torch.cat([g.flatten() for g in derivatives(logits.sum(), of)]))
+    rows = torch.stack(found).numpy()
     v = np.linalg.eigvalsh(rows @ rows.T)
     if not v[0] > v[-1] * 1e-7:
         raise Unknown("singular")
@@ -635,24 +647,18 @@ def vkdnw(judge: Judge) -> float:
         if isinstance(part, (*LAYERS, *BATCH_NORMS)):
             known |= {f"{prefix}.{key}" if prefix else key for key in part._parameters}
 
-    def take(module: nn.Module, logits: Tensor, _: int) -> tuple[np.ndarray, np.ndarray]:
+    information, rank = 0, 0
+    for module, logits in judge.singles:
         parameters = dict(module.named_parameters())
         jacobian = np.zeros((logits.shape[1], len(parameters)))
-        for c in range(logits.shape[1]):
-            found = torch.autograd.grad(
-                logits[0, c], list(parameters.values()), retain_graph=True,
-                allow_unused=True, materialize_grads=True,
-            )  # fmt: skip
+        for c, logit in enumerate(logits[0]):
+            found = derivatives(logit, list(parameters.values()))
             for column, (name, gradient) in enumerate(zip(parameters, found, strict=True)):
                 if name in known:
                     jacobian[c, column] = gradient.flatten()[0]
-        return jacobian, logits.detach().softmax(1)[0].numpy()
-
-    information, rank = 0, 0
-    runs = alone(judge, take)
-    for jacobian, p in runs:
-        p = p * (1 - 0.05) + 0.05 / len(p)
-        information = information + jacobian.T @ (np.diag(p) - np.outer(p, p)) @ jacobian / len(runs)
+        p = logits.detach().softmax(1)[0].numpy() * (1 - 0.05) + 0.05 / logits.shape[1]
+        spread = np.diag(p) - np.outer(p, p)
+        information = information + jacobian.T @ spread @ jacobian / len(judge.singles)
         rank += len(p)
     v = np.linalg.eigvalsh(information).clip(0)
     if not v[-1] > 0:

@@ -89,9 +89,9 @@ class Wanted:
 
     def value(self, proxy: str, *, nudged: bool = False) -> float | str:
         """The right value, or why there is none."""
-        of_own = proxy in ("params", "swap_reg") and not nudged
-        judge = self._nudged if nudged else self._own if proxy == "params" else self._judge
-        del of_own
+        # What counts parameters and costs is of the network as it is written.
+        of_own = proxy in ("params", "flops")
+        judge = self._nudged if nudged else self._own if of_own else self._judge
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -69,7 +69,8 @@ _COMPARISONS = frozenset(
     {
         *("gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__", "greater", "less"),
         *("sign", "sgn", "heaviside", "maximum", "fmax", "where", "clamp", "clamp_min", "clip"),
-        *("threshold", "rnn_relu", "rnn_relu_cell"),
+        *("threshold", "rnn_relu", "rnn_relu_cell", "minimum", "fmin", "clamp_max", "abs"),
+        *("absolute", "hardshrink", "softshrink"),
     }
 )
 """What may switch a neuron on and off as a ReLU does, and is not known to."""
@@ -222,8 +223,8 @@ def structure_of(network: Network) -> Structure:
         layer_rows=tuple(trace.rows(at) for at in first.layers),
         rectifier_rows=tuple(trace.rows(at, NO_IMAGES) for at in first.rectifiers),
         rectifier_fault=first.rectifier_fault or hidden,
-        images_apart=trace.images_apart() and not hidden and not layer_fault,
-        operations=None if first.cost_fault or hidden else first.operations // first.n,
+        images_apart=trace.images_apart() and not (hidden or layer_fault or first.count.draws),
+        operations=None if first.cost_fault or hidden else _of_one(first, second),
         cost_fault=first.cost_fault or hidden,
         other_norms=tuple(dict.fromkeys(first.other_norms)),
         recorded_norm=first.recorded_norm,
@@ -232,6 +233,14 @@ def structure_of(network: Network) -> Structure:
         hidden=hidden,
         own_gradients=hidden or first.own_gradients,
     )
+
+
+def _of_one(first: _Trace, second: _Trace | None) -> int:
+    """What one image costs: what does not grow with their number, such as weights, counts whole."""
+    if second is None:
+        return first.operations // first.n
+    each = (second.operations - first.operations) // (second.n - first.n)
+    return first.operations - (first.n - 1) * each
 
 
 def _runs(network: Network) -> tuple[_Trace, _Trace | None]:
@@ -377,6 +386,8 @@ class _Trace(FastPools):
         formula = name in COSTLY or name == "scaled_dot_product_attention"
         with self.count.inside(formula):
             output = func(*args, **kwargs)
+        if any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in given):
+            self.left = "a transform of torch.func"
         depends = any(needs or id(tensor) in self._dependent for tensor, needs in kept)
         if depends:
             self._follow(name, given, output)
@@ -396,8 +407,6 @@ class _Trace(FastPools):
         """Take note of what depends on the images by a call, and of what leaves torch by it."""
         if name in _LEAVING:
             self.left = name
-        if any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in given):
-            self.left = "a transform of torch.func"
         if not torch.is_grad_enabled():
             self.own_gradients = "a part turns gradients off"
         for tensor in (given[0], *tensors(output)) if name == "__setitem__" else tensors(output):
@@ -413,7 +422,7 @@ class _Trace(FastPools):
             self.layers.append(at)
         if is_rectifier(name, args, kwargs):
             self.rectifiers.append(at)
-        elif name in _COMPARISONS and depends and not self.rectifier_fault:
+        elif depends and not self.rectifier_fault and _may_rectify(name, given):
             self.rectifier_fault = f"{name} may switch neurons on and off as a ReLU does"
         if is_global_pool(name, args, kwargs):
             self.pools.append(at)
@@ -473,6 +482,11 @@ class _Trace(FastPools):
             source = argument(args, kwargs, 0, "input")
             return not isinstance(padding, str) and source.dim() == 4
         return True
+
+
+def _may_rectify(name: str, given: Sequence[Tensor]) -> bool:
+    """Whether a call may switch neurons on and off."""
+    return name in _COMPARISONS or (name in {"max", "min"} and len(given) > 1)
 
 
 def _channels_fault(name: str, given: Sequence[Tensor]) -> str | None:
@@ -545,6 +559,8 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """How many of them whose cost has a formula of its own."""
         self.products = 0
         self.unknown: set[str] = set()
+        self.draws = False
+        """Whether an operation draws: for several images it draws otherwise than for one."""
         self.hidden: set[str] = set()
         """Operations that no function which is looked at has called."""
 
@@ -567,6 +583,7 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func.overloadpacket.__name__
         if not self.depth:
             self.hidden.add(name)
+        self.draws |= torch.Tag.nondeterministic_seeded in func.tags
         if self.muted:
             return output
         counter = flop_registry.get(func.overloadpacket)
