@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -107,9 +108,9 @@ def head_pool(judge: Judge) -> int:
     images = judge.images.clone().requires_grad_()
     with _Pools(last):
         logits = run(judge.fresh(), images)
-    if last < 0 or logits.requires_grad and torch.autograd.grad(
+    if last < 0 or (logits.requires_grad and torch.autograd.grad(
         logits.sum(), images, allow_unused=True, materialize_grads=True
-    )[0].any():  # fmt: skip
+    )[0].any()):  # fmt: skip
         raise Unknown("no global average pooling that all goes through")
     return last
 
@@ -220,7 +221,7 @@ def az_trainability(judge: Judge) -> float:
     """The mean over blocks of 2 - s - 1/s, s the spectral norm of a block's mean Jacobian."""
     outputs = _block_outputs(judge)
     scores = []
-    for index, (source, target) in enumerate(zip(outputs, outputs[1:], strict=False)):
+    for index, (source, target) in enumerate(pairwise(outputs)):
         octets = keyed(SEED, "signs", index, *target.shape).bytes(-(-target.numel() // 8))
         bits = np.unpackbits(np.frombuffer(octets, dtype=np.uint8), count=target.numel())
         noise = torch.from_numpy(bits.reshape(tuple(target.shape))).double() * 2 - 1
@@ -359,7 +360,9 @@ def meco(judge: Judge) -> float:
 
 # Costs.
 
-_UNCOUNTED = re.compile(r"fft|trilinear|cdist|linalg_(?!vector_norm)|grid|linear2d|lstm|gru|rnn|dot|mv")
+_UNCOUNTED = re.compile(
+    r"fft|trilinear|cdist|linalg_(?!vector_norm)|grid|linear2d|lstm|gru|rnn|dot|mv"
+)
 """Operations that make products which torch's counter has no formula for."""
 
 
@@ -409,13 +412,18 @@ class _Others(TorchFunctionMode):
 
 def flops(judge: Judge) -> float:
     """Millions of multiply-accumulates of one image, and what norms, ReLUs and pools add."""
-    totals = []
+    n, totals = len(judge.images), []
     for images in (judge.images, judge.images[1:]):
-        with torch.no_grad(), _Products() as products, _Others() as others:
-            run(judge.fresh(), images)
+        module = judge.fresh()
+        try:
+            with torch.no_grad(), _Products() as products, _Others() as others:
+                run(module, images)
+        except RuntimeError:
+            # The network takes so many images and no less.
+            return totals[0] / n / 1e6
         totals.append(products.total + others.total)
     # What does not grow with the images, such as weights that are computed, counts whole.
-    return (totals[0] - (len(judge.images) - 1) * (totals[0] - totals[1])) / 1e6
+    return (totals[0] - (n - 1) * (totals[0] - totals[1])) / 1e6
 
 
 PROXIES: Mapping[str, Callable[[Judge], float]] = {

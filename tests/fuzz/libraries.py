@@ -35,7 +35,9 @@ def vision(make: Callable[[Any], nn.Module]) -> Make:
 
 
 def tv_resnet(models: Any, kind: str, **options: Any) -> nn.Module:
-    module = models.ResNet(getattr(models.resnet, kind), [1, 1, 1, 1], num_classes=CLASSES, **options)
+    module = models.ResNet(
+        getattr(models.resnet, kind), [1, 1, 1, 1], num_classes=CLASSES, **options
+    )
     return narrowed(module)
 
 
@@ -90,22 +92,26 @@ TORCHVISION = entries(
         ),
         "MobileNet v2": vision(
             lambda models: nn.Sequential(
-                nn.Conv2d(3, 8, 3, 2), models.mobilenetv2.InvertedResidual(8, 8, 1, 4),
+                nn.Conv2d(3, 8, 3, 2),
+                models.mobilenetv2.InvertedResidual(8, 8, 1, 4),
                 models.mobilenetv2.InvertedResidual(8, 16, 2, 4),
-                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, CLASSES),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(16, CLASSES),
             )
         ),
         "MobileNet v3": vision(tv_mobilenet),
         "ShuffleNet": vision(
             lambda models: nn.Sequential(
-                nn.Conv2d(3, 8, 3, 2), models.shufflenetv2.InvertedResidual(8, 16, 2),
+                nn.Conv2d(3, 8, 3, 2),
+                models.shufflenetv2.InvertedResidual(8, 16, 2),
                 models.shufflenetv2.InvertedResidual(16, 16, 1),
-                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, CLASSES),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(16, CLASSES),
             )
         ),
-        "DenseNet": vision(
-            lambda models: models.DenseNet(4, (2, 2), 8, num_classes=CLASSES)
-        ),
+        "DenseNet": vision(lambda models: models.DenseNet(4, (2, 2), 8, num_classes=CLASSES)),
         "EfficientNet": vision(tv_efficientnet),
         "RegNet": vision(tv_regnet),
         "ConvNeXt": vision(tv_convnext),
@@ -115,40 +121,64 @@ TORCHVISION = entries(
         ),
         "SqueezeNet's fire": vision(
             lambda models: nn.Sequential(
-                nn.Conv2d(3, 8, 3, 2), models.squeezenet.Fire(8, 4, 8, 8),
-                nn.Conv2d(16, CLASSES, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                nn.Conv2d(3, 8, 3, 2),
+                models.squeezenet.Fire(8, 4, 8, 8),
+                nn.Conv2d(16, CLASSES, 1),
+                nn.ReLU(),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
             )
         ),
         "Inception's block": vision(
             lambda models: nn.Sequential(
-                nn.Conv2d(3, 8, 3), library("torchvision.models.googlenet").Inception(8, 4, 4, 8, 2, 4, 4),
-                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(20, CLASSES),
+                nn.Conv2d(3, 8, 3),
+                library("torchvision.models.googlenet").Inception(8, 4, 4, 8, 2, 4, 4),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(20, CLASSES),
             )
         ),
     },
-)  # fmt: skip
+)
 
 
 def timm(name: str, kind: str, **options: Any) -> Make:
     return lambda: getattr(library(f"timm.models.{name}"), kind)(num_classes=CLASSES, **options)
 
 
+def timm_resnet() -> nn.Module:
+    block = library("timm.models.resnet").BasicBlock
+    sizes = {"layers": (1, 1, 1, 1), "channels": (8, 8, 16, 16), "stem_width": 8}
+    return timm("resnet", "ResNet", block=block, **sizes)()
+
+
 TIMM = entries(
     "timm",
     {
-        "ResNet": lambda: timm(
-            "resnet", "ResNet", block=library("timm.models.resnet").BasicBlock, layers=(1, 1),
-            channels=(8, 16), stem_width=8,
-        )(),
-        "ViT": timm("vision_transformer", "VisionTransformer", img_size=SIDE, patch_size=4, embed_dim=8, depth=1, num_heads=2),
-        "Mixer": timm("mlp_mixer", "MlpMixer", img_size=SIDE, patch_size=4, num_blocks=1, embed_dim=8),
+        "ResNet": timm_resnet,
+        "ViT": timm(
+            "vision_transformer",
+            "VisionTransformer",
+            img_size=SIDE,
+            patch_size=4,
+            embed_dim=8,
+            depth=1,
+            num_heads=2,
+        ),
+        "Mixer": timm(
+            "mlp_mixer", "MlpMixer", img_size=SIDE, patch_size=4, num_blocks=1, embed_dim=8
+        ),
         "ConvMixer": timm("convmixer", "ConvMixer", dim=8, depth=1, kernel_size=3, patch_size=4),
-        "ConvNeXt": timm("convnext", "ConvNeXt", depths=(1, 1), dims=(8, 16)),
-        "GhostNet": timm("ghostnet", "GhostNet", cfgs=[[[3, 8, 8, 0, 1]], [[3, 16, 8, 0.25, 2]]], width=0.5, drop_rate=0.0),
-        "MetaFormer": timm("metaformer", "MetaFormer", depths=(1, 1), dims=(8, 16)),
+        "GhostNet": timm(
+            "ghostnet",
+            "GhostNet",
+            cfgs=[[[3, 8, 8, 0, 1]], [[3, 16, 8, 0.25, 2]]],
+            width=0.5,
+            drop_rate=0.0,
+        ),
         "DenseNet": timm("densenet", "DenseNet", growth_rate=4, block_config=(2, 2)),
     },
-)  # fmt: skip
+)
 
 
 def hugging(kind: str, config: str, **options: Any) -> Make:
@@ -166,21 +196,69 @@ def worded(module: Any, x: Tensor) -> Any:
 
 
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-SMALL = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+SMALL = {
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+}
 
 TRANSFORMERS = entries(
     "transformers",
     {
-        "ViT": hugging("ViTForImageClassification", "ViTConfig", image_size=SIDE, patch_size=4, **SMALL, **NO_DROPOUT),
-        "ResNet": hugging(
-            "ResNetForImageClassification", "ResNetConfig", embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic"
+        "ViT": hugging(
+            "ViTForImageClassification",
+            "ViTConfig",
+            image_size=SIDE,
+            patch_size=4,
+            **SMALL,
+            **NO_DROPOUT,
         ),
-        "ConvNeXt": hugging("ConvNextForImageClassification", "ConvNextConfig", hidden_sizes=[8, 16], depths=[1, 1], num_stages=2, patch_size=2),
-        "MobileNet": hugging("MobileNetV2ForImageClassification", "MobileNetV2Config", depth_multiplier=0.1, classifier_dropout_prob=0.0),
-        "BERT": lambda: Of(worded, net=hugging("BertForSequenceClassification", "BertConfig", vocab_size=16, max_position_embeddings=32, **SMALL, **NO_DROPOUT)()),
-        "BERT with dropout": lambda: Of(worded, net=hugging("BertForSequenceClassification", "BertConfig", vocab_size=16, max_position_embeddings=32, **SMALL)()),
+        "ResNet": hugging(
+            "ResNetForImageClassification",
+            "ResNetConfig",
+            embedding_size=8,
+            hidden_sizes=[8, 16],
+            depths=[1, 1],
+            layer_type="basic",
+        ),
+        "ConvNeXt": hugging(
+            "ConvNextForImageClassification",
+            "ConvNextConfig",
+            hidden_sizes=[8, 16],
+            depths=[1, 1],
+            num_stages=2,
+            patch_size=2,
+        ),
+        "MobileNet": hugging(
+            "MobileNetV2ForImageClassification",
+            "MobileNetV2Config",
+            depth_multiplier=0.1,
+            classifier_dropout_prob=0.0,
+        ),
+        "BERT": lambda: Of(
+            worded,
+            net=hugging(
+                "BertForSequenceClassification",
+                "BertConfig",
+                vocab_size=16,
+                max_position_embeddings=32,
+                **SMALL,
+                **NO_DROPOUT,
+            )(),
+        ),
+        "BERT with dropout": lambda: Of(
+            worded,
+            net=hugging(
+                "BertForSequenceClassification",
+                "BertConfig",
+                vocab_size=16,
+                max_position_embeddings=32,
+                **SMALL,
+            )(),
+        ),
     },
-)  # fmt: skip
+)
 
 LIBRARIES: dict[str, list[Entry]] = {
     "torchvision": TORCHVISION,

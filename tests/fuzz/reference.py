@@ -335,7 +335,11 @@ def fisher(judge: Judge) -> float:
     module = judge.fresh()
     owner = {id(w): name for w, name in zip(judge.weights(module), judge.names, strict=True)}
     pairs = zip(calls(module, judge.images), calls(judge.fresh(), judge.images[1:]), strict=True)
-    found = [(call, fewer) for call, fewer in pairs if id(call.weight) in owner and call.output.requires_grad]
+    found = [
+        (call, fewer)
+        for call, fewer in pairs
+        if id(call.weight) in owner and call.output.requires_grad
+    ]
     seen = {owner[id(call.weight)] for call, _ in found}
     outputs = [call.output for call, _ in found]
     loss = functional.cross_entropy(found[0][0].logits, judge.labels)
@@ -460,18 +464,19 @@ def epe_nas(judge: Judge) -> float:
 # ReLUs.
 
 
+_RELUS = {
+    ATEN.relu, ATEN.relu_, ATEN.leaky_relu, ATEN.leaky_relu_, ATEN.hardtanh, ATEN.hardtanh_,
+    ATEN._prelu_kernel, ATEN.rrelu_with_noise, ATEN.rrelu_with_noise_,
+    ATEN.rrelu_with_noise_functional,
+}  # fmt: skip
+_ZEROS = {
+    ATEN.threshold: [0, 0], ATEN.threshold_: [0, 0], ATEN.clamp: [0], ATEN.clamp_min: [0],
+    ATEN.clamp_: [0], ATEN.clamp_min_: [0],
+}  # fmt: skip
+
+
 class _Rectified(TorchDispatchMode):
     """What goes into each ReLU, below autograd, where scripts and fused modules pass too."""
-
-    _always = {
-        ATEN.relu, ATEN.relu_, ATEN.leaky_relu, ATEN.leaky_relu_, ATEN.hardtanh, ATEN.hardtanh_,
-        ATEN._prelu_kernel, ATEN.rrelu_with_noise, ATEN.rrelu_with_noise_,
-        ATEN.rrelu_with_noise_functional,
-    }  # fmt: skip
-    _at_zero = {
-        ATEN.threshold: [0, 0], ATEN.threshold_: [0, 0], ATEN.clamp: [0], ATEN.clamp_min: [0],
-        ATEN.clamp_: [0], ATEN.clamp_min_: [0],
-    }  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
@@ -479,7 +484,7 @@ class _Rectified(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kind = func.overloadpacket
-        if kind in self._always or list(args[1:]) == self._at_zero.get(kind, "never"):
+        if kind in _RELUS or list(args[1:]) == _ZEROS.get(kind, "never"):
             self.on.append(args[0].detach() > 0)
         return func(*args, **(kwargs or {}))
 
@@ -638,7 +643,7 @@ def ntk(judge: Judge) -> float:
 
 
 def vkdnw(judge: Judge) -> float:
-    """The number of parameters, and the entropy of the deciles of the Fisher information's spectrum.
+    """The number of parameters, and the entropy of the deciles of the Fisher information.
 
     Of the first entry of each parameter; those of no layer and no batch norm have no say.
     """

@@ -8,6 +8,7 @@ docs/recognition.md.
 from __future__ import annotations
 
 import math
+import re
 import sys
 import warnings
 from collections import Counter
@@ -15,14 +16,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from time import perf_counter
-from typing import Any
 
 import torch
+from fuzz import hazards, tokens, zoo
 from fuzz.features import PROXIES
 from fuzz.libraries import LIBRARIES, library
 from fuzz.reference import Judge, Unknown
-from fuzz.zoo import OWN, Entry
+from fuzz.zoo import Entry
 
 from bench.proxies import COMPUTED
 from bench.proxies.live import Batch, Result, score
@@ -73,9 +73,7 @@ def batches() -> tuple[Batch, ...]:
 
 def given(entry: Entry) -> dict[str, Result]:
     """What the bench says of a network in float64."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return score(entry.make(), batches(), COMPUTED)
+    return score(entry.make(), batches(), COMPUTED)
 
 
 class Wanted:
@@ -93,9 +91,7 @@ class Wanted:
         of_own = proxy in ("params", "flops")
         judge = self._nudged if nudged else self._own if of_own else self._judge
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return judge.value(proxy, PROXIES)
+            return judge.value(proxy, PROXIES)
         except Unknown as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - a network may raise anything
@@ -109,10 +105,14 @@ class Wanted:
         return 1e-9 if proxy.startswith("epsilon") else 1e-12
 
 
-def judged(entry: Entry) -> list[Verdict]:
+@cache
+def judged(entry: Entry) -> tuple[Verdict, ...]:
     """The verdict on each proxy of a network."""
-    results, wanted = given(entry), Wanted(entry)
-    return [_verdict(entry, proxy, results[proxy], wanted) for proxy in NAMES]
+    with warnings.catch_warnings():
+        # Networks may call what a torch deprecates.
+        warnings.simplefilter("ignore")
+        results, wanted = given(entry), Wanted(entry)
+        return tuple(_verdict(entry, proxy, results[proxy], wanted) for proxy in NAMES)
 
 
 def _verdict(entry: Entry, proxy: str, result: Result, wanted: Wanted) -> Verdict:
@@ -121,7 +121,9 @@ def _verdict(entry: Entry, proxy: str, result: Result, wanted: Wanted) -> Verdic
     if result.value is None:
         error = str(result.error)
         kind = REFUSED if isinstance(value, float) else UNDEFINED
-        kind = TRACEBACK if error.split(":")[0] in ERRORS else kind
+        name = error.split(":", maxsplit=1)[0]
+        # The network itself may raise one, and then does so in the reference.
+        kind = TRACEBACK if name in ERRORS and not str(value).startswith(name) else kind
         return Verdict(entry, proxy, kind, error, told)
     near = isinstance(value, float) and math.isclose(
         result.value, value, rel_tol=TOLERANCE, abs_tol=wanted.slack(proxy)
@@ -137,9 +139,17 @@ def _verdict(entry: Entry, proxy: str, result: Result, wanted: Wanted) -> Verdic
     return Verdict(entry, proxy, kind, f"{result.value:.10g}", told)
 
 
+OWN = (
+    *(zoo.PLAIN, zoo.CONVOLUTIONS, zoo.ACTIVATIONS, zoo.NORMS, zoo.COMPUTED_WEIGHTS, zoo.TIED),
+    *(zoo.WRAPPED, zoo.OUTPUTS, tokens.ATTENTION, tokens.RECURRENT, tokens.GATES),
+    *(hazards.DRAWS, hazards.BRANCHES, hazards.CHECKPOINTS, hazards.HIDDEN, hazards.NUMBERS),
+)
+"""The families that need torch alone."""
+
+
 def installed() -> list[Entry]:
     """The zoo, with the libraries that are installed."""
-    found = list(OWN)
+    found = [entry for family in OWN for entry in family]
     for name, models in LIBRARIES.items():
         try:
             library(name)
@@ -152,14 +162,36 @@ def installed() -> list[Entry]:
 def counts(verdicts: Iterable[Verdict], by: str) -> str:
     """A table in Markdown: how many verdicts of each kind, by `proxy` or by `family`."""
     table: dict[str, Counter[str]] = {}
+    networks: dict[str, set[str]] = {}
     for verdict in verdicts:
-        key = verdict.proxy if by == "proxy" else verdict.entry.family
-        table.setdefault(key, Counter())[verdict.kind] += 1
-    table["all"] = sum(table.values(), Counter())
-    lines = [f"| {by} | {' | '.join(KINDS)} |", f"|---|{'---:|' * len(KINDS)}"]
+        for key in (verdict.proxy if by == "proxy" else verdict.entry.family, "all"):
+            table.setdefault(key, Counter())[verdict.kind] += 1
+            networks.setdefault(key, set()).add(f"{verdict.entry.family} {verdict.entry.name}")
+    rows = sorted(table.items(), key=lambda item: item[0] == "all")
+    lines = [f"| {by} | networks | {' | '.join(KINDS)} |", f"|---|{'---:|' * (1 + len(KINDS))}"]
     lines += [
-        f"| {key} | {' | '.join(str(row[kind]) for kind in KINDS)} |" for key, row in table.items()
+        f"| {key} | {len(networks[key])} | {' | '.join(str(row[kind]) for kind in KINDS)} |"
+        for key, row in rows
     ]
+    return "\n".join(lines)
+
+
+def reasons(verdicts: Iterable[Verdict]) -> str:
+    """A table in Markdown: what is said in place of a value, most frequent first."""
+    found: Counter[str] = Counter()
+    networks: dict[str, set[str]] = {}
+    for verdict in verdicts:
+        if verdict.kind in (REFUSED, UNDEFINED):
+            # Names, numbers and shapes differ from network to network.
+            text = re.sub(r"\([\d, x]*\)|\d+( x \d+)+|\b\d[\d.]*\b", "…", verdict.given)
+            text = re.sub(r"\b[\w.]+\.[\w.]+\b", "NAME", text)[:110]
+            found[text] += 1
+            networks.setdefault(text, set()).add(f"{verdict.entry.family}: {verdict.entry.name}")
+    lines = ["| said | scores | networks |", "|---|---:|---|"]
+    for text, number in sorted(found.items(), key=lambda item: (-item[1], item[0])):
+        names = sorted(networks[text])
+        shown = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+        lines.append(f"| `{text.replace('|', '/')}` | {number} | {shown} |")
     return "\n".join(lines)
 
 
@@ -171,15 +203,20 @@ def main(arguments: list[str]) -> None:
     for entry in installed():
         if names and not any(name in entry.name or name == entry.family for name in names):
             continue
-        start = perf_counter()
         found = judged(entry)
         verdicts += found
-        if perf_counter() - start > 1: print("SLOW", entry.name, perf_counter() - start)
         for verdict in found:
             if verdict.kind in shown:
                 print(verdict, flush=True)  # noqa: T201
-    for by in ("proxy", "family"):
-        print("\n" + counts(verdicts, by))  # noqa: T201
+    tables = {"family": counts(verdicts, "family"), "proxy": counts(verdicts, "proxy")}
+    tables["reasons"] = reasons(verdicts)
+    for name, table in tables.items():
+        print(f"\n{table}")  # noqa: T201
+        if "--write" in arguments:
+            text = PAGE.read_text()
+            start, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+            before, _, rest = text.partition(start)
+            PAGE.write_text(before + start + table + end + rest.partition(end)[2])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from bench.base import OptionError
 from bench.draws import keyed
+from bench.proxies.computed import UnrecognisedError
 from bench.proxies.passes.gaussian import gaussian_images, gaussian_parameters
 from bench.proxies.passes.network import Network, in_layout
 
@@ -121,7 +122,13 @@ def _jacobian(seed: int, index: int, source: Tensor, target: Tensor) -> Tensor |
     if back.shape == noise.shape and bool((back == noise).all()):
         return None
     if back.shape[2:] != noise.shape[2:]:
-        back = functional.pixel_unshuffle(back, back.shape[2] // noise.shape[2])
+        ratio = back.shape[2] // noise.shape[2]
+        if [side * ratio for side in noise.shape[2:]] != list(back.shape[2:]):
+            before, after = (tuple(each.shape[2:]) for each in (back, noise))
+            raise UnrecognisedError(
+                f"a block makes maps of {after} from {before}: positions do not divide"
+            )
+        back = functional.pixel_unshuffle(back, ratio)
     rows = _rows(noise)
     return (_rows(back).mT @ rows).double() / len(rows)
 
