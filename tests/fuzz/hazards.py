@@ -267,13 +267,10 @@ NUMBERS = entries(
     "numbers",
     {
         "complex weights": part(
-            lambda m, x: torch.fft.ifft2(torch.fft.fft2(x) * m.w).real,
-            w=lambda: nn.Parameter(torch.randn(8, 16, 16, dtype=torch.complex128)),
+            lambda m, x: torch.fft.ifft2(torch.fft.fft2(x) * torch.view_as_complex(m.w)).real,
+            w=parameter(8, 16, 16, 2),
         ),
-        "complex convolution": part(
-            lambda m, x: m.c(x.to(torch.complex128)).abs(),
-            c=lambda: nn.Conv2d(8, 8, 3, dtype=torch.complex128),
-        ),
+        "complex features": part(lambda m, x: torch.complex(m.a(x), m.b(x)).abs(), a=conv, b=conv),
         "cast to float32": of(lambda x: x.float().relu().double()),
         "infinite": of(lambda x: x / 0),
         "huge": of(lambda x: x * 1e30),

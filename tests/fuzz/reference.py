@@ -113,7 +113,7 @@ class Judge:
     def moved(self, values: Tensor) -> Tensor:
         if not self._nudge:
             return values.double()
-        rng = torch.Generator().manual_seed(values.numel())
+        rng = torch.Generator().manual_seed(values.numel() + int(self._nudge * 1e15))
         noise = torch.randn(values.shape, generator=rng, dtype=torch.float64)
         return values.double() * (1 + self._nudge * noise)
 
@@ -126,8 +126,9 @@ class Judge:
         return found
 
     def made(self) -> nn.Module:
-        """The module as it is given."""
-        return self._make()
+        """The module as it is given; of a compiled one, what it is compiled from."""
+        module = self._make()
+        return getattr(module, "_orig_mod", module)
 
     def fresh(self) -> nn.Module:
         """A network of its own."""
@@ -141,7 +142,7 @@ class Judge:
         return self._anew()
 
     def _anew(self) -> nn.Module:
-        module = prepared(self._make())
+        module = prepared(self.made())
         if self._nudge:
             for parameter in module.parameters():
                 if parameter.is_floating_point():

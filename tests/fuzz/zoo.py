@@ -141,7 +141,7 @@ PLAIN = entries(
     {
         "stem and head": Net,
         "two convolutions": stepped(conv, lambda: nn.BatchNorm2d(8), nn.ReLU, conv),
-        "residual in place": net(lambda: Residual(conv(), nn.BatchNorm2d(8), nn.ReLU())),
+        "residual in place": net(lambda: Residual(conv(), nn.BatchNorm2d(8))),
         "no batch norm": lambda: nn.Sequential(
             *(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU()),
             *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES)),

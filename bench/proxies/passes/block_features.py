@@ -37,6 +37,8 @@ class BlockFeatures:
     """`b - 1` of `c_in s^2 x c_out`, float64: of each block but the first, the mean outer product
     of noise and what goes back from it, positions that a stride merges as channels. None where
     a block hands on noise unchanged."""
+    jacobian_fault: str | None = None
+    """Why there are no Jacobians."""
 
 
 def run(network: Network) -> BlockFeatures:
@@ -48,10 +50,13 @@ def run(network: Network) -> BlockFeatures:
             f"expected a network of at least two blocks that give images, got {len(outputs)}"
         )
     covariances = [_covariance(_rows(output)) for output in outputs]
-    jacobians = [
-        _jacobian(network.seed, index, source, target)
-        for index, (source, target) in enumerate(pairwise(outputs))
-    ]
+    try:
+        jacobians = [
+            _jacobian(network.seed, index, source, target)
+            for index, (source, target) in enumerate(pairwise(outputs))
+        ]
+    except UnrecognisedError as error:
+        return BlockFeatures(tuple(covariances), (), str(error))
     return BlockFeatures(tuple(covariances), tuple(jacobians))
 
 
