@@ -270,7 +270,8 @@ def _run(network: Network, n: int, *, cut: int | None = None) -> _Trace:
 
 def _own_gradients(last: Node | None) -> str | None:
     """Which node of a graph goes backward by a function of Python's, if one does."""
-    waiting, known = [last], {last, None}
+    waiting: list[Any] = [last]
+    known = {last, None}
     while waiting:
         node = waiting.pop()
         if isinstance(node, BackwardCFunction):
