@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from bench.proxies.computed import UnrecognisedError
-from bench.proxies.passes.network import Network, in_layout
+from bench.proxies.passes.network import Network, in_layout, reseed
 from bench.proxies.passes.recorder import OnCpu, argument, plain
 
 
@@ -52,6 +52,8 @@ class ConstantWeights:
         }
         images = in_layout(given.to(dtype))
         mode = HandingOn() if handing_on else None
+        # Both constants meet the same draws, whatever ran before.
+        reseed(self.network.seed)
         with torch.no_grad():
             logits = self.network.call(images, parameters, buffers=buffers, mode=mode)
         spread = (logits - logits[:, :1]).abs().max()

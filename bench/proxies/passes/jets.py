@@ -62,6 +62,7 @@ class Jets(OnCpu):
         self.told = n
         """How many rows a network is told that there are."""
         self._directions = directions
+        self._graded = torch.is_grad_enabled()
         self._known: dict[int, weakref.ref[Tensor]] = {}
 
     def know(self, jet: Tensor) -> Tensor:
@@ -83,6 +84,8 @@ class Jets(OnCpu):
         given = tensors((*args, *kwargs.values()))
         if func in _ABOUT:
             return func(*args, **kwargs)
+        if torch.is_grad_enabled() != self._graded:
+            raise UnknownRuleError("a part that turns gradients off")
         name = plain(func)
         weight = argument(args, kwargs, 1, "weight") if name in LAYERS else None
         if any(id(value) in self._directions and value is not weight for value in given):

@@ -8,7 +8,7 @@ module that stands in two places, `torch.func.functional_call` would leave them 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +17,12 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.base import OptionError
-from bench.proxies.computed import UnrecognisedError
+from bench.proxies.computed import UndefinedError, UnrecognisedError
 from bench.proxies.passes.recorder import OnCpu, tensors
 from bench.proxies.passes.structure import Structure, structure_of
 
@@ -70,8 +71,14 @@ class Network:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """`layer_names`. Raises UnrecognisedError where they are not all that products use."""
+        """`layer_names`.
+
+        Raises UnrecognisedError where they are not all that products use, UndefinedError where
+        there is none.
+        """
         self.structure.check_layers()
+        if not self.layer_names:
+            raise UndefinedError("the network has no convolution and no linear layer")
         return self.layer_names
 
     @cached_property
@@ -155,6 +162,7 @@ class Network:
         held = {**parameters, **(self.buffers() if buffers is None else buffers)}
         with (
             self.holding(held),
+            without_checkpoints(),
             sdpa_kernel(SDPBackend.MATH),
             OnCpu() if mode is None else mode,
         ):
@@ -276,6 +284,42 @@ def full_precision() -> Iterator[None]:
     finally:
         cudnn.allow_tf32 = before[0] == "tf32"
         cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision, matmul.fp32_precision = before
+
+
+@contextmanager
+def without_checkpoints() -> Iterator[None]:
+    """Keep what checkpoints would compute again while going backward: the values are the same.
+
+    What is computed again would run without the pass's mode and with the module's own tensors. A
+    torch that names its parts otherwise computes again.
+    """
+    table = vars(torch.utils.checkpoint)
+    kept = {
+        name: (table[name], stand_in)
+        for name, stand_in in (
+            ("CheckpointFunction", _Kept),
+            ("_checkpoint_without_reentrant_generator", _keep),
+        )
+        if name in table
+    }
+    table.update({name: stand_in for name, (_, stand_in) in kept.items()})
+    try:
+        yield
+    finally:
+        table.update({name: own for name, (own, _) in kept.items()})
+
+
+class _Kept:
+    """In place of the function by which a reentrant checkpoint computes again."""
+
+    @staticmethod
+    def apply(function: Callable[..., Any], _preserve: bool, *args: Any) -> Any:
+        return function(*args)
+
+
+def _keep(*_: Any, **__: Any) -> Iterator[None]:
+    """In place of what surrounds the forward pass of a checkpoint that is not reentrant."""
+    yield
 
 
 def reseed(seed: int) -> None:

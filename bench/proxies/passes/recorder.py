@@ -45,9 +45,9 @@ class Output:
 
 @lru_cache(maxsize=1024)
 def plain(function: Any) -> str:
-    """A torch function's name, without the underscore of its in-place form."""
+    """A torch function's name, without the underscore of its in-place or its private form."""
     name: str = getattr(function, "__name__", "")
-    return name[:-1] if name.endswith("_") and not name.endswith("__") else name
+    return name if name.startswith("__") or name.endswith("__") else name.strip("_")
 
 
 def argument(args: Sequence[Any], kwargs: Mapping[str, Any], at: int, name: str) -> Any:
@@ -286,8 +286,9 @@ def is_global_pool(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
 def cost(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tensor) -> int:
     """What a call costs, as tensorwatch counts it for NAS-Bench-Suite-Zero.
 
-    A multiply-accumulate counts once, biases nothing. A norm costs one an entry, two with a scale;
-    a ReLU one; a pool its window an entry; a global one a position more a side.
+    A multiply-accumulate counts once, biases nothing. A batch norm costs one an entry, two with a
+    scale; a plain ReLU one; an average or maximum pool its window an entry; an average to a given
+    size a position more a side. Other norms, activations and poolings cost nothing.
     """
     if name in LINEAR:
         weight: Tensor = argument(args, kwargs, 1, "weight")
