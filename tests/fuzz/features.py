@@ -304,9 +304,9 @@ def epsilon(judge: Judge) -> float:
 
 
 def epsilon_defined(judge: Judge) -> float:
-    """epsilon; where the low output is constant, convolutions that keep the shape hand on."""
+    """epsilon; where the low output is constant in float32, convolutions of one shape hand on."""
     low, high = (_constant(judge, constant) for constant in (1e-7, 1.0))
-    if _flat(low):
+    if _flat(low.float()):
         low = _constant(judge, 1e-7, handing_on=True)
     return 0.0 if _flat(low) or _flat(high) else _difference(low, high)
 
