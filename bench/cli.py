@@ -101,7 +101,7 @@ def fetch(names: tuple[str, ...], json: bool) -> None:
 @cli.command()
 @click.argument("names", metavar="TASK...", nargs=-1)
 @click.option("--proxy", "proxies", multiple=True, help="A proxy's name, or module:function.")
-@click.option("--truth", help="validation, test, or a target such as a latency; else the default.")
+@click.option("--truth", help="validation, test, or a target; costs are turned round.")
 @click.option("--resamples", type=click.IntRange(100, 100_000), default=1000, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @own_table
@@ -115,7 +115,7 @@ def correlate(
     json: bool,
     **own: Any,
 ) -> None:
-    """Correlate proxies with accuracy, each with a 95 % bootstrap interval.
+    """Correlate proxies with accuracy, each with a 95 % interval.
 
     Failures rank last in the main columns; those that end in _common are on the architectures
     that every selected proxy scored.
@@ -283,3 +283,4 @@ def report(
         tell(f"wrote {len(written)} files; begin with {', '.join(map(str, pages))}")
     if faults:
         raise BenchError(f"{len(faults)} of the studies could not be reported: {'; '.join(faults)}")
+    reporting.end(written)

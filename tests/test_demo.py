@@ -94,7 +94,7 @@ def test_it_shows_every_kind_of_result_and_names_what_to_do_next(
     assert {row["searcher"] for row in searches} == {
         *("random", "local-search", "rank,proxy=jacov", "regularised-evolution,population=10"),
     }
-    assert all((row["seeds"], row["queries"]) == (5, 50) for row in searches)
+    assert all((row["seeds"], row["queries"]) == (10, 50) for row in searches)
     scored = [row for row in rows if "arch" in row]
     assert len(scored) == 5
     found = [row["validation"] for row in scored]
@@ -112,7 +112,7 @@ def test_it_shows_every_kind_of_result_and_names_what_to_do_next(
         site.read_text()
     )
     (study,) = [it for it in load_studies(tmp_path / "ipl-bench-demo/results") if it.searches]
-    assert len(study.searches) == 4 * 5
+    assert len(study.searches) == 4 * 10
     (scores,) = tmp_path.glob("ipl-bench-demo/results/demo-live/*/live.parquet")
     assert pq.read_table(scores).num_rows == 5
     about = json.loads((scores.parent / "provenance.json").read_text())

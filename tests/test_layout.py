@@ -29,6 +29,7 @@ MAY_IMPORT = {
         *("base", "draws", "spaces", "networks", "tables", "proxies", "training", "searchers"),
         "predictors",
     },
+    "gpu": {"base", "draws", "kernels", "spaces", "networks", "proxies", "training", "runs"},
     "studies": {"base", "runs"},
     "reports": {"base", "metrics", "runs"},
     "api": {

@@ -12,8 +12,10 @@ from bench.api.tasks import as_tasks
 from bench.base import BenchError, Ints, OptionError, Record, UnknownNameError
 from bench.proxies.scorer import Scored
 from bench.reports.correlations import correlate as measure
+from bench.reports.targets import smaller_is_better
 from bench.runs import members
-from bench.runs.score import scores_of, with_something
+from bench.runs.row import in_words
+from bench.runs.score import borrowers, scores_of, told_by_class, with_something
 from bench.runs.tasks import Task
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ SHOWN = (
     "kendall_common",
     "truth",
 )
+SHOWN_HEADS = ("spearman_top10", "best_of_10")
+"""Those of the head of the ranking."""
 
 
 def correlate(
@@ -150,8 +154,9 @@ def _rows(
 ) -> tuple[list[Record], dict[str, BenchError]]:
     """Correlate the named proxies (by default all that the task records), one record each.
 
-    `truth` is an accuracy or target by name; targets such as a latency keep their direction.
-    Without it, the rows are those that a study compares. `error` says why a proxy has no score
+    `truth` is an accuracy or target by name. A cost, such as a latency, is turned round as in
+    reports: a positive correlation finds what is cheap. Without `truth`, the rows are those that a
+    study compares. `error` says why a proxy has no score
     at all; for those that the task does not have, the errors come by name, too.
 
     Raises:
@@ -162,6 +167,9 @@ def _rows(
     known = with_something(task) if truth is None else np.flatnonzero(~np.isnan(values))
     if truth is None:
         _tell_of_truth(task, name)
+    elif name in task.table.targets:
+        better = "smaller" if smaller_is_better(name) else "larger"
+        tell(f"{task.name}: {better} values of {name} are better, by its name")
     wanted = list(dict.fromkeys(proxies)) or list(task.table.scores)
     if not wanted:
         raise OptionError(f"the task {task.name} records no proxy; name one by --proxy")
@@ -183,20 +191,37 @@ def _measured(
     task: Task, truth: str, known: Ints, scored: dict[str, Scored], resamples: int, seed: int
 ) -> list[Record]:
     params = task.table.scores.get("params")
+    groups = None if task.table.groups is None else task.table.groups[known]
+    by_class = borrowers(groups)
+    if by_class:
+        tell(f"{task.name}: {told_by_class(by_class, len(known))}")
     records = measure(
         task.name,
         task.truth(truth)[1][known],
         {proxy: result.values for proxy, result in scored.items()},
         params=None if params is None else params[known],
-        maximise=task.table.maximise or truth in task.table.targets,
+        maximise=_larger_is_better(task, truth),
         resamples=resamples,
-        groups=None if task.table.groups is None else task.table.groups[known],
+        groups=groups,
         rng=np.random.default_rng(seed),
     )
     for record in records:
         result = scored[record["proxy"]]
-        record |= {"truth": truth, "errors": dict(result.errors), "error": _why(record, result)}
+        record |= {"truth": truth, "errors": result.reasons, "error": _why(record, result)}
+        record["by_class"] = by_class
+        if record["undefined"] and not record["error"]:
+            why = in_words(result.reasons)
+            record["undefined"] += f" ({why})" if why else ""
+            if any(record[name] is None for name in SHOWN_HEADS):
+                tell(f"{task.name}: {record['proxy']} has no {record['undefined']}")
     return records
+
+
+def _larger_is_better(task: Task, truth: str) -> bool:
+    """The direction of an accuracy is the table's, that of a target is told by its name."""
+    if truth in task.table.targets:
+        return not smaller_is_better(truth)
+    return task.table.maximise
 
 
 def _why(record: Record, result: Scored) -> str | None:
@@ -205,11 +230,8 @@ def _why(record: Record, result: Scored) -> str | None:
         return "recorded for none of the architectures"
     if record["n_failed"] < record["n"]:
         return None
-    if not result.errors:
-        return f"all {record['n']:,} failed"
-    reason, count = result.errors.most_common(1)[0]
-    message = result.messages.get(reason, "")
-    return f"all {record['n']:,} failed, {count:,} with {reason}" + (message and f": {message}")
+    why = in_words(result.reasons)
+    return f"all {record['n']:,} failed" + (why and f", {why}")
 
 
 def _lacking(task: Task, proxy: str, error: BenchError) -> Record:

@@ -10,6 +10,7 @@ from bench.api.say import quietly, tell
 from bench.base import BenchError, OptionError, Record
 from bench.proxies.computed import Computed, PopulationRanking
 from bench.runs import live, members
+from bench.spaces.opaque import OPAQUE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +57,18 @@ def _each(kind: str, facts: Callable[[str], Record]) -> Iterator[Record]:
 def _space(name: str) -> Record:
     space = members.space(name)
     return {"size": space.size, "operations": len(space.operations), "forms": list(space.forms)}
+
+
+def _spaces() -> Iterator[Record]:
+    yield from _each("spaces", _space)
+    yield {
+        "name": OPAQUE.name,
+        "origin": "built-in",
+        "size": None,
+        "operations": [],
+        "forms": list(OPAQUE.forms),
+        "about": "with --table FILE, for a space that is none of these: architectures are names",
+    }
 
 
 def _table(name: str) -> Record:
@@ -144,7 +157,7 @@ def _studies() -> Iterator[Record]:
 
 
 _KINDS: dict[str, Callable[[], Iterator[Record]]] = {
-    "spaces": lambda: _each("spaces", _space),
+    "spaces": _spaces,
     "tables": lambda: _each("tables", _table),
     "tasks": _tasks,
     "proxies": lambda: _each("proxies", _proxy),

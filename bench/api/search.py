@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from bench.api.say import quietly
+from bench.api.say import tell as say
 from bench.api.tasks import as_tasks
 from bench.base import OptionError, Record
 from bench.runs import members
@@ -77,14 +78,13 @@ class Searches:
         The columns are those of `bench.reports.searches.summarise`; NaN where undefined. Failed
         searches are counted in `failed` and in no mean.
         """
-        import numpy as np
         import pandas as pd
 
         from bench.reports.load import search_of
         from bench.reports.searches import summarise
 
         fine = [search_of(row) for row in self.rows if row["status"] == "ok"]
-        frame = pd.DataFrame.from_records(summarise(fine, rng=np.random.default_rng(0)))
+        frame = pd.DataFrame.from_records(summarise(fine))
         every = self.to_frame()
         keys = ["task", "budget", "searcher"]
         failed = (every["status"] != "ok").groupby([every[key] for key in keys]).sum()
@@ -194,8 +194,20 @@ def rows(
             for search in searches:
                 done.append(judged(task, run, search))
                 tell(done[-1])
+            _say_unscored(done[-len(searches) :])
             kept.append(traces(task, run.key, searches))
     return done, kept
+
+
+def _say_unscored(rows: Sequence[Record]) -> None:
+    """Say how many queries of a searcher on a task went to what its proxies gave no score of."""
+    fine = [row for row in rows if row["status"] == "ok"]
+    unscored = sum(row.get("unscored_queries", 0) for row in fine)
+    if unscored:
+        say(
+            f"{rows[0]['task']}: {unscored:,} of {sum(row['queries'] for row in fine):,} queries "
+            f"of {rows[0]['searcher']} were of architectures that its proxies gave no score of"
+        )
 
 
 def write_traces(path: Path, kept: Sequence[pa.Table]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from bench.base import DataError, Record
@@ -14,7 +15,7 @@ from bench.commands.showing import rated_bar
 from bench.reports import baseline as frozen
 from bench.reports.baseline import KINDS, Baseline
 from bench.reports.baseline_benchmarks import read_benchmarks
-from bench.reports.baseline_diff import APPEARED, Change, changes, decides, differing
+from bench.reports.baseline_diff import APPEARED, ROUNDED, Change, changes, decides, differing
 from bench.reports.baseline_written import github_lines, junit
 from bench.runs.store import write_whole
 
@@ -71,12 +72,29 @@ class Compared:
             yield {**change.record(), "fails": change in self.failing}
 
     def lines(self, *, github: bool) -> Iterator[str]:
-        """The changes as sentences, or as GitHub's annotations."""
+        """The changes as sentences, or as GitHub's annotations.
+
+        What rounding may have moved is told by the first of a proxy's or searcher's values.
+        """
         if github:
             yield from github_lines(self.changes, self.failing)
             return
-        for change in self.changes:
-            yield f"{'FAIL' if change in self.failing else 'note'}  {change.sentence}"
+        for (status, name), found in groupby(self.changes, key=_by_subject):
+            first, *others = found
+            if status != ROUNDED or not others:
+                for change in (first, *others):
+                    yield f"{'FAIL' if change in self.failing else 'note'}  {change.sentence}"
+                continue
+            _, task, of = name
+            yield (
+                f"note  {1 + len(others)} values of {of} on {task} moved no further than rounding "
+                f"alone may move them; the first: {first.sentence}"
+            )
+
+
+def _by_subject(change: Change) -> tuple[str, tuple[str, str, str]]:
+    """What became of a value, and its kind, task, and proxy or searcher."""
+    return change.status, change.value.key[:3]
 
 
 def compare(
@@ -148,8 +166,8 @@ def _notes(before: Baseline, now: Baseline, gone: Collection[str]) -> Iterator[s
         )
     if differences := differing(before.provenance, now.provenance):
         yield (
-            f"the baseline is of other versions ({'; '.join(differences)}), so searches and live "
-            "scores may be anywhere in their wider intervals"
+            f"the baseline is of another processor or other versions ({'; '.join(differences)}), "
+            "which round in another way: live scores and searches that train a model may move"
         )
 
 

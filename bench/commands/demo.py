@@ -47,7 +47,7 @@ STUDY, LIVE = "demo", "demo-live"
 YARDSTICKS = ("parametric", "random")
 WARM = ("jacov", "nwot", "synflow")
 """The first of these that the task records is the proxy that a searcher ranks by."""
-QUERIES, SEEDS, RESAMPLES, CELLS = 50, 5, 200, 5
+QUERIES, SEEDS, RESAMPLES, CELLS = 50, 10, 200, 5
 SCORED_BY = ("params", "synflow", "jacov", "nwot", "zen")
 CORRELATED = (
     *("proxy", "n", "n_failed", "kendall", "kendall_low", "kendall_high"),
@@ -149,7 +149,7 @@ def _search(demo: Demo, made: Path, show: Show) -> None:
         if failed := failures(folder / ROWS):
             raise DataError(f"expected every run of the demo to end well, got {failed[0]['error']}")
         (study,) = load_studies(made)
-        found = summarise(study.searches, rng=np.random.default_rng(0), resamples=RESAMPLES)
+        found = summarise(study.searches)
         return sorted(found, key=lambda row: row["regret"])
 
     show("searches", SEARCHED, rows)
@@ -182,7 +182,8 @@ def _score(demo: Demo, made: Path, show: Show) -> None:
             archs=listed,
             proxies=",".join(SCORED_BY),
         )
-        folder, _ = scoring.score_space(space.name, what, made, LIVE)
+        folder, rows = scoring.score_space(space.name, what, made, LIVE)
+        scoring.end(folder, rows)
         listed.unlink()
         scored = read_live(LIVE, folder / SCORES, space)
         for place, row in enumerate(chosen):

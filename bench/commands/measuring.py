@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from bench.reports import baseline_values
 from bench.reports.baseline import Baseline, Value, provenance
 from bench.runs import live, live_rows, members
 from bench.runs.pool import do, in_order
+from bench.runs.provenance import machine, processor_settings
 from bench.runs.row import Outcome, Run, ScoreRun, SearchRun
 from bench.runs.tasks import task_reader
 from bench.studies import regression
@@ -64,7 +64,7 @@ def measure(
         advance()
     if "live" in kinds:
         for each in plan.live_runs():
-            values += scored(each, freeze=freeze)
+            values += scored(each)
             advance()
     if "speed" in kinds:
         values += timed(plan.timed)
@@ -107,23 +107,19 @@ def _values(run: Run, outcome: Outcome, freeze: bool) -> Iterator[Value]:
         resamples = baseline_values.RESAMPLES if freeze else 0
         yield from baseline_values.of_scores(run, outcome, resamples=resamples)
     elif isinstance(run, SearchRun):
-        yield from baseline_values.of_searches(run, outcome)
+        yield from baseline_values.of_searches(run, outcome, learns=regression.learns(run))
     else:
         raise BenchError(f"expected a study of scores and searches, got the run {run.key}")
 
 
-def scored(plan: LivePlan, *, freeze: bool) -> Iterator[Value]:
-    """Live scores in float32, with tolerances where they are frozen; and in float64, if cheap.
+def scored(plan: LivePlan) -> Iterator[Value]:
+    """Live scores in float32, as users are given them, and in float64, which rounds far less.
 
     Raises OptionError where torch is not here.
     """
     live.require_torch()
     single = list(live_rows.rows(plan.run, plan.archs))
-    double = doubled(plan) if freeze or plan.double else []
-    of_live = baseline_values.of_live
-    yield from of_live(plan.name, baseline_values.SINGLE, single, double)
-    if plan.double:
-        yield from of_live(plan.name, baseline_values.DOUBLE, double)
+    yield from baseline_values.of_live(plan.name, single, doubled(plan))
 
 
 def doubled(plan: LivePlan) -> list[Record]:
@@ -189,8 +185,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _processor() -> dict[str, str | None]:
-    """What kernels torch picks by, where it is here; they round differently."""
-    found: dict[str, str | None] = {"machine": platform.machine().lower()}
+    """The processor, and what kernels torch picks by, where it is here; they round differently."""
+    found: dict[str, str | None] = {"machine": machine(), **processor_settings()}
     try:
         import torch
     except ModuleNotFoundError:

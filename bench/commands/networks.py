@@ -37,6 +37,11 @@ def _resumable() -> Iterator[None]:
 )
 @by_recipe
 @scored
+@click.option(
+    "--canonical",
+    is_flag=True,
+    help="Score the canonical form of each, without operations that lead nowhere, in its place.",
+)
 @kept("live")
 @results_folder
 @as_json
@@ -63,9 +68,12 @@ def score(
     if (space is None) == (not models):
         raise BenchError("expected either a SPACE or --model, got " + ("both" if space else "none"))
     if models:
+        found = []
         with Printer(json, "scores", scoring.SHOWN_OF_MODEL) as printer:
             for row in scoring.score_models(models, what):
+                found.append(row)
                 printer.add(row)
+        scoring.end_of_models(found)
         return
     with Printer(json, "proxies", scoring.SHOWN) as printer:
         with _resumable():
@@ -77,6 +85,7 @@ def score(
     if unshown := scoring.unranked(what):
         tell(f"{', '.join(unshown)} ranks a population, and is told by --against TASK")
     tell(f"rows in {folder}")
+    scoring.end(folder, rows)
 
 
 @click.command(cls=Command)

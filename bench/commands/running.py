@@ -10,8 +10,15 @@ from pathlib import Path
 from bench.base import BenchError, DataError, Record
 from bench.runs import members
 from bench.runs.pool import execute
-from bench.runs.provenance import folder_of, shared, versions
-from bench.runs.row import Run
+from bench.runs.provenance import (
+    check_machine,
+    folder_of,
+    processor_settings,
+    require_own,
+    shared,
+    versions,
+)
+from bench.runs.row import Run, in_words
 from bench.runs.store import PROVENANCE, ROWS, Store
 from bench.runs.tasks import task_reader
 from bench.studies import STUDIES
@@ -42,6 +49,8 @@ def run(
         raise DataError(
             f"{folder} holds results already; go on with them by --resume, or move them away"
         )
+    if resume:
+        require_own(folder)
     missing = _missing(study)
     plan = [each for each in study.runs() if each.task not in missing]
     if not plan:
@@ -66,9 +75,20 @@ def run(
 
 
 def failures(path: Path) -> list[Record]:
-    """The rows of a finished file of rows that failed."""
-    rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    """The rows of a finished file of rows that failed, or hold no score though some were asked."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [_judged(json.loads(line)) for line in lines]
     return [row for row in rows if row["status"] != "ok"]
+
+
+def _judged(row: Record) -> Record:
+    """The row; as failed where it is of scores and every proxy failed on every architecture."""
+    errors = row.get("errors", {}) if row["kind"] == "score" else {}
+    counts = [sum(errors.get(name, {}).values()) for name in row.get("proxies", ())]
+    if not counts or min(counts) < row["n"]:
+        return row
+    name = row["proxies"][0]
+    return row | {"status": "failed", "error": f"no score: {name}, {in_words(errors[name])}"}
 
 
 def _study(name: str) -> Study:
@@ -105,9 +125,17 @@ def _provenance(study: Study, common: Record, missing: dict[str, str], store: St
     """Write where the results come from; refuse to go on with those of other versions or data."""
     readers = [task_reader(task) for task in study.tasks() if task not in missing]
     hashes = {path: files.source(path).sha256 for reader in readers for path in reader.files}
-    content = {**common, "versions": versions(), "data_sha256": hashes, "left_out": missing}
+    content = {
+        **common,
+        "versions": versions(),
+        "processor_settings": processor_settings(),
+        "data_sha256": hashes,
+        "left_out": missing,
+    }
     path = store.folder / PROVENANCE
-    for what, before in (_before(path) if store.done and path.exists() else {}).items():
+    known = _before(path) if store.done and path.exists() else {}
+    check_machine(store.folder, known.pop("machine", None))
+    for what, before in known.items():
         for name, value in before.items():
             if content[what].get(name, value) != value:
                 raise DataError(
@@ -117,11 +145,12 @@ def _provenance(study: Study, common: Record, missing: dict[str, str], store: St
     store.write_provenance(content)
 
 
-def _before(path: Path) -> dict[str, Record]:
-    """Of which versions and data the results beside a provenance are. Raises DataError."""
+def _before(path: Path) -> Record:
+    """Of which machine, versions and data the results beside a provenance are. Raises DataError."""
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        return {what: dict(known.get(what, {})) for what in ("versions", "data_sha256")}
+        parts = {what: dict(known.get(what, {})) for what in ("versions", "data_sha256")}
+        return {"machine": known.get("machine"), **parts}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"expected the provenance of a study, got {path}: {type(error).__name__}: {error}"

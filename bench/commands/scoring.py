@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.api.say import tell
 from bench.base import Arch, BenchError, OptionError, Record, Space, UnknownNameError
 from bench.commands.showing import rated_bar
 from bench.draws import keyed
@@ -25,6 +26,8 @@ from bench.runs import (
 )
 from bench.runs.live import LiveRun
 from bench.runs.recipes import read
+from bench.runs.row import in_words
+from bench.runs.score import told_by_class
 from bench.runs.tasks import BORROWS, load_task
 from bench.tables import images
 
@@ -61,6 +64,8 @@ class What:
     sample: int | None = None
     archs: Path | None = None
     distinct: bool = False
+    canonical: bool = False
+    """Whether the canonical form of each is scored in place of it as written."""
     against: tuple[str, ...] = ()
     recipe: str | None = None
     """Of which training these are the networks and images, in place of dataset and shape."""
@@ -95,11 +100,13 @@ def score_space(
         The folder, and one record a proxy: how many scores, failures, and mean seconds.
 
     Raises:
-        BenchError: Something is wrong that a user can mend, told before anything is scored; or
-            whole networks failed, told when all is done.
+        BenchError: Something is wrong that a user can mend, told before anything is scored.
     """
     folder = streamed.folder_for(results, study, resume=resume, stream=live_store.STREAM)
-    space, archs = _drawn(name, what)
+    space, meant = _drawn(name, what)
+    archs = meant
+    if what.canonical:
+        archs = list(dict.fromkeys(space.canonical(arch) for arch in meant))
     names, rankings = live.with_components(proxies(what, live.every_proxy))
     run = LiveRun(
         # A space that is no plugin is found again by the text that names it.
@@ -111,13 +118,19 @@ def score_space(
         seeds=what.all_seeds,
         **_images(what),
         distinct=what.distinct,
+        whole=name if what.every else None,
+        canonical=what.canonical,
         threads=what.threads,
         device=live.device(what.device),
         stack=what.stack,
         rankings=rankings,
     )
     live_rows.Scorer(run).check(archs[0])
-    tasks = [live_tasks.against(task, run, archs) for task in dict.fromkeys(what.against)]
+    scored = archs if what.canonical else None
+    tasks = [live_tasks.against(task, run, meant, scored) for task in dict.fromkeys(what.against)]
+    for found in tasks:
+        if found.by_class:
+            tell(f"{found.task.name}: {told_by_class(found.by_class, len(found.rows))}")
     about = {
         "data_sha256": live_files.hashes(run, what.against),
         "architectures": _chosen(what) + (f" of {name}" if is_task(name) else ""),
@@ -134,13 +147,28 @@ def score_space(
                 live_store.finish(store, run, stream)
         _compare(store, run, tasks)
         (folder / live_store.STREAM).unlink(missing_ok=True)
-    end = streamed.finished(folder, live_store.KEY)
-    if end["failed_networks"]:
+    return folder, list(_summary(streamed.finished(folder, live_store.KEY)))
+
+
+def end(folder: Path, rows: Sequence[Record]) -> None:
+    """Raise BenchError where whole networks failed, or no proxy scored any; for after the rows."""
+    failed = streamed.finished(folder, live_store.KEY)["failed_networks"]
+    if failed:
         raise BenchError(
-            f"{sum(end['failed_networks'].values())} of {end['n']} networks failed, by "
-            f"{', '.join(end['failed_networks'])}; {folder / live_store.SCORES} says which"
+            f"{sum(failed.values())} of {rows[0]['n']} networks failed, by {', '.join(failed)}; "
+            f"{folder / live_store.SCORES} says which"
         )
-    return folder, list(_summary(end))
+    if all(row["n_failed"] == row["n"] for row in rows):
+        first = rows[0]
+        why = in_words(first["errors"])
+        raise BenchError(f"no score to show: {first['proxy']} failed on all {first['n']:,}, {why}")
+
+
+def end_of_models(rows: Sequence[Record]) -> None:
+    """Raise BenchError where no proxy scored any model; for after the rows."""
+    if rows and all(row["error"] is not None for row in rows):
+        first = rows[0]
+        raise BenchError(f"no score to show: {first['proxy']} failed, with {first['error']}")
 
 
 def is_task(name: str) -> bool:
@@ -212,10 +240,10 @@ def score_model(text: str, what: What) -> Iterator[Record]:
         BenchError: Something is wrong that a user can mend.
     """
     of_space = (what.ways, what.distinct, what.shape, what.against, what.recipe, what.stack > 1)
-    if any(of_space):
+    if any(of_space) or what.canonical:
         raise OptionError(
             "expected --model alone, got it with one of --all, --sample, --archs, --distinct, "
-            "--shape, --recipe, --stack and --against, which are for a SPACE"
+            "--canonical, --shape, --recipe, --stack and --against, which are for a SPACE"
         )
     names = proxies(what, lambda: [n for n in live.every_proxy() if _of_networks(n)])
     known = {name: live.scorable(name) for name in names}

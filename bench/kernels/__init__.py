@@ -1,7 +1,8 @@
 """Kernels: plain torch, and the same in Triton where there is a GPU; one file each.
 
-Each file but `box_average`, which serves CPUs alone, holds a launcher that picks, its reference
-`<launcher>_torch`, and `cost`: floating-point operations and bytes of a call with those tensors.
+Each file but `batch_norm` and `box_average`, which serve CPUs alone, holds a launcher that picks,
+its reference `<launcher>_torch`, and `cost`: floating-point operations and bytes of a call with
+those tensors.
 """
 
 KERNELS = {

@@ -154,13 +154,16 @@ def _moments(  # noqa: PLR0913, PLR0917
     places: tl.constexpr,
     channels: tl.constexpr,
 ) -> None:
-    """Write a tile's sums of four blocks, and five sums of products about its own means."""
+    """Write a tile's sums of four blocks, and five sums of products about its own means.
+
+    An integer of 1 comes as a constant, which `tl.cast` takes and which has no method `to`.
+    """
     place = tl.program_id(0) * places + tl.arange(0, places)
     channel = tl.program_id(1) * channels + tl.arange(0, channels)
     wanted = (place < n * area)[:, None] & (channel < c)[None, :]
     start = (place // area).to(tl.int64) * stride_n + (place % area) * stride
     at = jet + start[:, None] + channel.to(tl.int64)[None, :] * stride_c
-    block = n.to(tl.int64) * stride_n
+    block = tl.cast(n, tl.int64) * stride_n
     x = tl.load(at, mask=wanted, other=0).to(tl.float64)
     w = tl.load(at + block, mask=wanted, other=0).to(tl.float64)
     g = tl.load(at + 2 * block, mask=wanted, other=0).to(tl.float64)
@@ -173,7 +176,7 @@ def _moments(  # noqa: PLR0913, PLR0917
     m = tl.where(wanted, m - (sum_m / count)[None, :], 0)
     tiles, present = tl.num_programs(0), channel < c
     at = moments + channel.to(tl.int64) * tiles + tl.program_id(0)
-    step = c.to(tl.int64) * tiles
+    step = tl.cast(c, tl.int64) * tiles
     tl.store(at, sum_x, mask=present)
     tl.store(at + step, sum_w, mask=present)
     tl.store(at + 2 * step, sum_g, mask=present)
@@ -267,7 +270,7 @@ def _apply(  # noqa: PLR0913, PLR0917
     wanted = (place < n * area)[:, None] & present[None, :]
     start = (place // area).to(tl.int64) * stride_n + (place % area) * stride
     at = start[:, None] + channel.to(tl.int64)[None, :] * stride_c
-    block = n.to(tl.int64) * stride_n
+    block = tl.cast(n, tl.int64) * stride_n
     joined += channel
     x = tl.load(jet + at, mask=wanted, other=0).to(tl.float64)
     w = tl.load(jet + at + block, mask=wanted, other=0).to(tl.float64)

@@ -73,7 +73,9 @@ def _coded(x: torch.Tensor) -> torch.Tensor:
     length, block = parts(n, 64), 256
     codes = torch.empty((d, length), dtype=torch.int64, device=x.device)
     if codes.numel():
-        launch(_code, (parts(d, block), length), x, codes, n, d, length, x.stride(0), block=block)
+        grid = (parts(d, block), length)
+        # A neuron a thread: with two, what 64 loads bring takes most registers, or spills.
+        launch(_code, grid, x, codes, n, d, length, x.stride(0), block=block, num_warps=8)
     return _words(codes, n)
 
 

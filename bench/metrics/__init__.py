@@ -1,1 +1,1 @@
-"""Measures of proxies and searches: `rank`, `top`, `regret`, `bootstrap`, `compare`, `draws`."""
+"""Measures of proxies and searches: `rank`, `top`, `regret`, `bootstrap`, `intervals`."""

@@ -3,6 +3,9 @@
 The percentile bootstrap of B. Efron (1979): draw `n` of `n` rows with replacement, compute the
 metric, repeat, and read the interval off the quantiles. A resample is kept as counts of rows, so
 metrics of one table, or proxies to be compared on it, can share the same resamples.
+
+It covers for correlations of a hundred rows or more. It does not for best values, ranks of single
+rows and means over a few seeds: `bench.metrics.intervals` says what stands in its place.
 """
 
 from __future__ import annotations

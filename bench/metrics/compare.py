@@ -43,6 +43,8 @@ def paired(
 ) -> Comparison:
     """Compare two scores of the same `n` rows on the same resamples, `r x n` counts.
 
+    The interval is the percentile bootstrap; `bench.metrics.bootstrap` says of what it covers.
+
     The p-value is 2 min(#(d <= 0) + 1, #(d >= 0) + 1) / (r + 1), at most 1, over the differences d
     that are defined; the + 1 keeps it from being 0 for want of resamples (Davison & Hinkley,
     Bootstrap Methods and their Application, 1997, section 4.2). Where no resample reaches zero,

@@ -1,11 +1,9 @@
-"""What each row does to Kendall's tau, and resampled values of many taus for the price of one.
+"""What each row does to Kendall's tau: what its standard error is made of, without resamples.
 
 To first order, a table in which row i stands `c_i` times has tau + sum_i (c_i - 1) u_i, where u_i
 is the derivative of tau by the weight of row i (the infinitesimal jackknife of L. A. Jaeckel,
-1972; B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 22). So `r`
-resamples of `p` taus are one matrix product, `r x n` times `n x p`, where the bootstrap proper
-would compute tau `r p` times. The two agree up to terms of order 1/n: use this for whole matrices
-of correlations of some hundred rows or more, and the bootstrap where one value is to be exact.
+1972; B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 22).
+`bench.metrics.intervals.tau_interval` makes an interval of them.
 """
 
 from __future__ import annotations
@@ -16,10 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.draws import Counts, Floats, Indices, Ordering, checked_columns
-
-_LANES = 64
-"""Resamples that are turned into floating-point numbers at once."""
+from bench.metrics.draws import Floats, Indices, Ordering, checked_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,29 +135,3 @@ def mean_tau(found: Sequence[Tau]) -> Tau:
         return Tau(float("nan"), np.zeros(size))
     value = float(np.mean([each.value for each in known]))
     return Tau(value, np.mean([each.influence for each in known], axis=0))
-
-
-def resampled(values: Floats, influences: Floats, counts: Counts) -> Floats:
-    """Values of `p` statistics in `r` resamples, to first order, cut to [-1, 1].
-
-    Args:
-        values: `p` values of the whole table; NaN stays NaN.
-        influences: `n x p`.
-        counts: `r x n`: how often each row stands in each resample.
-
-    Returns:
-        `r x p`.
-
-    Raises:
-        ValueError: Shapes that do not fit together.
-    """
-    if influences.shape != (counts.shape[-1], len(values)) or counts.ndim != 2:
-        raise ValueError(
-            f"wanted p values, n x p influences and r x n counts, got shapes {values.shape}, "
-            f"{influences.shape} and {counts.shape}"
-        )
-    moved = np.empty((len(counts), len(values)))
-    for start in range(0, len(counts), _LANES):
-        part = counts[start : start + _LANES].astype(np.float64)
-        moved[start : start + _LANES] = (part - 1.0) @ influences
-    return np.clip(values + moved, -1.0, 1.0)

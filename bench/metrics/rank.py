@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics._counts import finite, metric, ratio
+from bench.metrics._counts import Metric, finite, metric, ratio
 from bench.metrics._pairs import sign_sums
 from bench.metrics.draws import Bools, Column, Draws, Floats, Indices, cumulated, dot, steps
 
@@ -104,15 +104,17 @@ def kendall_top(score: Column, truth: Column, fraction: float = 0.1) -> Floats:
     """Kendall's tau-b among the truly best: rows with truth at or above its quantile.
 
     The quantile, 1 - fraction by numpy's linear interpolation, is found anew in each resample.
-    The truth must be finite, and the fraction between 0 and 1, else ValueError.
+    Where any of these rows failed (-inf) it is undefined, NaN: of the few rows that are left, a
+    handful that happen to be in order would look like skill. The truth must be finite, and the
+    fraction between 0 and 1, else ValueError.
     """
-    return kendall(*_among_best(score, truth, fraction))
+    return _where_scored(kendall, *_among_best(score, truth, fraction))
 
 
 @metric(columns=2)
 def spearman_top(score: Column, truth: Column, fraction: float = 0.1) -> Floats:
-    """Spearman's rho among the truly best, chosen as in `kendall_top`."""
-    return spearman(*_among_best(score, truth, fraction))
+    """Spearman's rho among the truly best, chosen, and undefined, as in `kendall_top`."""
+    return _where_scored(spearman, *_among_best(score, truth, fraction))
 
 
 def _rho(x: Column, y: Column) -> Floats:
@@ -198,6 +200,13 @@ def _among_best(score: Column, truth: Column, fraction: float) -> tuple[Column, 
         ("among best", truth, fraction), lambda: Column(score.values[best], kept.draws)
     )
     return cut, kept
+
+
+def _where_scored(correlation: Metric, score: Column, truth: Column) -> Floats:
+    """A correlation in each resample, NaN in those that hold a row without a score."""
+    failed = score.draws.lanes[np.isneginf(score.values)].any(axis=0)
+    found: Floats = np.where(failed, np.nan, correlation(score, truth))
+    return found
 
 
 def _truly_best(truth: Column, fraction: float) -> tuple[Bools, Column]:

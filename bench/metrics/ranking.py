@@ -2,8 +2,8 @@
 
 Values are costs, such as regrets: smaller is better, and rank 1 is the best. Average ranks, the
 Friedman test and the Nemenyi critical difference follow J. Demsar, JMLR 2006
-(https://jmlr.org/papers/v7/demsar06a.html); the interquartile mean, stratified resamples and
-profiles of runs follow R. Agarwal et al., NeurIPS 2021 (https://arxiv.org/abs/2108.13264).
+(https://jmlr.org/papers/v7/demsar06a.html); the interquartile mean and profiles of
+runs follow R. Agarwal et al., NeurIPS 2021 (https://arxiv.org/abs/2108.13264).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.bootstrap import resample
 from bench.metrics.draws import Counts, Floats
 
 _EXACT = 200
@@ -235,24 +234,13 @@ def trimmed_means(values: ArrayLike, counts: Counts, cuts: Sequence[int]) -> Flo
     return found
 
 
-def stratified_resample(sizes: Sequence[int], resamples: int, rng: np.random.Generator) -> Counts:
-    """Resample every stratum by itself, such as the seeds of every task: `r x sum(sizes)` counts.
-
-    Raises:
-        ValueError: No stratum, or an empty one.
-    """
-    if not sizes:
-        raise ValueError("wanted at least one stratum, got none")
-    return np.concatenate([resample(size, resamples, rng) for size in sizes], axis=1)
-
-
 def profile(values: ArrayLike, thresholds: ArrayLike, counts: Counts) -> Floats:
     """The share of runs whose cost is at most each of `t` thresholds, in each of `r` resamples.
 
     Args:
         values: `n` costs; infinity never counts.
         thresholds: `t` costs.
-        counts: `r x n`, such as `stratified_resample` gives; ones for the share itself.
+        counts: `r x n`, how often each resample holds each run; ones for the share itself.
     """
     reached = np.asarray(values, dtype=np.float64)[:, None] <= np.asarray(thresholds)[None, :]
     shares: Floats = counts @ reached.astype(np.float64) / counts.sum(axis=1)[:, None]

@@ -6,13 +6,10 @@ place the oriented accuracy of the query (larger is better). NaN is a query that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics._counts import Metric, finite, metric, ratio
-from bench.metrics.bootstrap import estimate, resample
+from bench.metrics._counts import finite, metric, ratio
 from bench.metrics.draws import Column, Floats
 from bench.metrics.top import Ties, best_of_top_k, kth_best
 
@@ -21,7 +18,8 @@ from bench.metrics.top import Ties, best_of_top_k, kth_best
 def regret_at_k(score: Column, truth: Column, k: float, ties: Ties = "expected") -> Floats:
     """The best truth among the rows less that among the k highest-scored; at least 0.
 
-    `k` and `ties` are those of `bench.metrics.top.best_of_top_k`.
+    `k` and `ties` are those of `bench.metrics.top.best_of_top_k`, and it is undefined, NaN, where
+    that is: where fewer than k rows have a score.
     """
     regret: Floats = kth_best(truth, 1) - best_of_top_k(score, truth, k, ties)
     return regret
@@ -59,46 +57,3 @@ def interquartile_mean(values: Column) -> Floats:
     kept -= np.maximum(values.after() - values.groups(), cut)
     np.maximum(kept, 0, out=kept)
     return ratio(ascending @ kept, kept.sum(axis=0))
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """A statistic over seeds after each of `t` queries, and its interval."""
-
-    value: Floats
-    low: Floats
-    high: Floats
-
-
-def curve(
-    values: ArrayLike,
-    statistic: Metric,
-    *,
-    resamples: int = 1000,
-    rng: np.random.Generator,
-    level: float = 0.95,
-) -> Curve:
-    """Summarise `s x t` values over seeds, with a bootstrap over the seeds.
-
-    The seeds are resampled whole, the same for all `t`. A place at which some seed has no value
-    yet (NaN) has none in the curve either.
-
-    Args:
-        values: One row a seed, such as `anytime_regret` gives.
-        statistic: `mean` or `interquartile_mean`, or another metric of one column.
-        resamples: How many resamples of the seeds are drawn.
-        rng: What they are drawn from.
-        level: The share of resamples within the interval.
-
-    Raises:
-        ValueError: Values that are not of shape `s x t`.
-    """
-    table = np.asarray(values, dtype=np.float64)
-    if table.ndim != 2 or table.size == 0:
-        raise ValueError(f"wanted values of shape s x t, got {table.shape}")
-    counts = resample(len(table), resamples, rng)
-    found = np.full((3, table.shape[1]), np.nan)
-    for place in np.flatnonzero(~np.isnan(table).any(axis=0)):
-        one = estimate(statistic, table[:, place], counts=counts, level=level)
-        found[:, place] = one.value, one.low, one.high
-    return Curve(*found)

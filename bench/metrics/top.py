@@ -4,7 +4,11 @@
 between 0 and 1; rounded, at least one row), of the table or of each resample. Where rows tie at
 the border, every choice among them is equally likely and the expected value is returned, so the
 order of a file means nothing; `ties="order"` gives what published tables show instead. The truth
-must be finite; -inf is an ordinary lowest score. The copies of a row in a resample are rows.
+must be finite. The copies of a row in a resample are rows.
+
+A score of -inf is a failure. All failures tie behind every score, so where fewer than k rows have a
+score, which of the failures are among the k is nobody's choice: there a measure is undefined, NaN,
+in the table or in the resample, rather than what the failures happen to be worth.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ def precision_at_k(score: Column, truth: Column, k: float) -> Floats:
     bound, head = kth_best(truth, k), _head(score, k)
     right = truth.values[head.rows, None] >= bound
     found: Floats = dot(head.counts * right, head.shares()) / head.size
-    return found
+    return _where_scored(found, head, score)
 
 
 @metric(columns=2)
@@ -41,7 +45,7 @@ def top_overlap(score: Column, truth: Column, k: float) -> Floats:
     _, one, two = np.intersect1d(by_score.rows, by_truth.rows, return_indices=True)
     chance = by_score.shares()[one] * by_truth.shares()[two]
     shared: Floats = dot(by_score.counts[one], chance) / by_score.size
-    return shared
+    return _where_scored(shared, by_score, score)
 
 
 @metric(columns=2)
@@ -53,13 +57,17 @@ def best_of_top_k(score: Column, truth: Column, k: float, ties: Ties = "expected
     finite(truth.values, "truth")
     if ties not in ("expected", "order"):
         raise ValueError(f'ties must be "expected" or "order", got {ties!r}')
-    return score.once(("best of", truth, k, ties), lambda: _best_of_top_k(score, truth, k, ties))
+    return score.once(
+        ("best of", truth, k, ties),
+        lambda: _where_scored(_best_of_top_k(score, truth, k, ties), _head(score, k), score),
+    )
 
 
 @metric(columns=1)
 def tied_at_k(score: Column, k: float) -> Floats:
     """How many rows share the score of the k-th highest: 1 where the border is clear."""
-    return _head(score, k).tied
+    head = _head(score, k)
+    return _where_scored(head.tied, head, score)
 
 
 @metric(columns=2)
@@ -69,7 +77,8 @@ def ndcg(score: Column, truth: Column, k: float | None = None) -> Floats:
     The gain of a row is its truth (linear, not 2^truth - 1), its discount 1 / log2(1 + position);
     tied rows each get the mean discount of their positions. This is scikit-learn's `ndcg_score`
     with ignore_ties=False, which the code of VKDNW (Tybl & Neumann, CVPR 2025) applies to
-    accuracies. It is undefined, NaN, where the best k truths are all 0.
+    accuracies. It is undefined, NaN, where the best k truths are all 0; and, as without k every row
+    has a position, where any row failed.
 
     Raises:
         ValueError: The truth is negative somewhere, so that it cannot be a gain.
@@ -78,14 +87,27 @@ def ndcg(score: Column, truth: Column, k: float | None = None) -> Floats:
         raise ValueError(f"ndcg wants truth of at least 0 as gains, got {truth.values.min()}")
     gains = truth.once("gains", lambda: truth.draws.lanes * truth.values[:, None])
     ideal = truth.once(("ideal gain", k), lambda: dot(gains, _mean_discounts(truth, k)))
-    return ratio(dot(gains, _mean_discounts(score, k)), ideal)
+    found = ratio(dot(gains, _mean_discounts(score, k)), ideal)
+    if k is not None:
+        return _where_scored(found, _head(score, k), score)
+    failed = score.draws.lanes[np.isneginf(score.values)].any(axis=0)
+    return np.where(failed, np.nan, found)
 
 
 def kth_best(column: Column, k: float) -> Floats:
     """The k-th largest value of each resample, shape `r`."""
-    head = _head(column, k)
-    at_border: Floats = column.values[head.rows[head.border.argmax(axis=0)]]
-    return at_border
+    return _at_border(_head(column, k), column)
+
+
+def _at_border(head: _Head, column: Column) -> Floats:
+    """The value of the k-th row of each resample, shape `r`."""
+    values: Floats = column.values[head.rows[head.border.argmax(axis=0)]]
+    return values
+
+
+def _where_scored(found: Floats, head: _Head, score: Column) -> Floats:
+    """What was found of the k highest-scored, NaN where these reach the failures, shape `r`."""
+    return np.where(np.isneginf(_at_border(head, score)), np.nan, found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from bench.base import OptionError
 from bench.kernels.pattern_gram import pattern_gram
 from bench.proxies.passes.jets import Jets
 from bench.proxies.passes.network import Batch, Network, in_layout
-from bench.proxies.passes.recorder import FastPools, Recorder, plain
+from bench.proxies.passes.recorder import OnCpu, Recorder, plain
 from bench.proxies.passes.structure import OWN
 
 
@@ -98,7 +98,7 @@ class Shared(Network):
         parameters: Mapping[str, Tensor],
         *,
         buffers: Mapping[str, Tensor] | None = None,
-        mode: FastPools | None = None,
+        mode: OnCpu | None = None,
     ) -> Tensor:
         """Run all networks on these images and parameters; `n x (a*k)`."""
         repeated = {}

@@ -129,8 +129,8 @@ def hessian_gradient(net: Wide, directions: Mapping[str, Tensor]) -> Step:
     images = in_layout(net.batch.images)
     jet = in_layout(torch.cat([images, images.new_zeros(3 * n, *images.shape[1:])]))
     moving = {id(net.parameters[name]): direction for name, direction in directions.items()}
-    mode = LaneJets(n, moving)
     with torch.no_grad():
+        mode = LaneJets(n, moving)
         logits = net.split(net.call(mode.know(jet), net.parameters, mode=mode))
         value, along_w, along_g, along_both = logits.view(4, n, *logits.shape[1:])
         p = value.softmax(2)

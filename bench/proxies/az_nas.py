@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.base import Floats
-from bench.proxies.computed import Computed, PopulationRanking, UndefinedError
+from bench.proxies.computed import Computed, PopulationRanking, UndefinedError, UnrecognisedError
 
 if TYPE_CHECKING:
     from bench.proxies.passes.block_features import BlockFeatures
@@ -38,8 +38,11 @@ def progressivity(block_features: BlockFeatures) -> float:
 def trainability(block_features: BlockFeatures) -> float:
     """Give the mean of 2 - s - 1/s, s how far a block stretches gradients the most.
 
-    Raises UndefinedError where a block hands gradients on unchanged.
+    Raises UndefinedError where a block hands gradients on unchanged, UnrecognisedError where the
+    positions that it merges cannot be told.
     """
+    if block_features.jacobian_fault:
+        raise UnrecognisedError(block_features.jacobian_fault)
     scores = []
     for jacobian in block_features.jacobians:
         if jacobian is None:

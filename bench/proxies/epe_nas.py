@@ -44,4 +44,5 @@ epe_nas = Computed(
     paper="Lopes et al., ICANN 2021, arXiv:2102.08099",
     follows="NASLib, branch zerocost @8c45f19",
     definition="within-class correlation of the input Jacobian's rows",
+    deviations=("undefined where the sum of the logits moves with the images by rounding alone",),
 )

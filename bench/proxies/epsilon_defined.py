@@ -1,10 +1,11 @@
 """epsilon_defined: epsilon, also where every path from input to output has weights.
 
-There the output at the low constant underflows to a constant, and epsilon is undefined: 41 % of
-NAS-Bench-201's cells. float64 helps little (it defines 97.5 % of them, at a Spearman correlation of
-.49 with accuracy): such a path is compared as convolutions blur it, and comes out too near. Here
-the low output of these networks, and of no others, is one whose convolutions that keep the shape
-hand their input on, as a skip would. A network without any path answers nothing, and differs by 0.
+There the output at the low constant underflows to a constant in float32, and epsilon is undefined:
+41 % of NAS-Bench-201's cells. float64 helps little (it defines 97.5 % of them, at a Spearman
+correlation of .49 with accuracy): such a path is compared as convolutions blur it, and comes out
+too near. Here the low output of these networks, and of no others, is one whose convolutions that
+keep the shape hand their input on, as a skip would. A network without any path answers nothing,
+and differs by 0.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 def score(constant_weights: ConstantWeights, *, low: float, high: float) -> float:
     """Give epsilon, with another low output where its own is constant; 0 if all are constant.
 
-    Raises UndefinedError where an output is not finite.
+    Constant is what is one number in float32, in whatever type it was computed: the definition does
+    not move with the type. Raises UndefinedError where an output is not finite.
     """
     output = constant_weights.output(low)
-    if is_constant(output):
+    if is_constant(output.float()):
         output = constant_weights.output(low, handing_on=True)
     answer = constant_weights.output(high)
     if is_constant(output) or is_constant(answer):

@@ -18,7 +18,7 @@ from torch import nn
 from bench.base import OptionError
 from bench.proxies.computed import Computed, UndefinedError, UnrecognisedError
 from bench.proxies.passes import pass_of
-from bench.proxies.passes.network import Batch, Network, device_of, reseed, seeded
+from bench.proxies.passes.network import Batch, Network, device_of, full_precision, reseed, seeded
 from bench.proxies.passes.written_out import written_out
 
 __all__ = ["Batch", "Result", "score"]
@@ -81,6 +81,7 @@ def score(
         torch.enable_grad(),
         training_mode(module),
         seeded(seed, device),
+        full_precision(),
         written_out(module),
     ):
         moved = [

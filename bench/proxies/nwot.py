@@ -18,9 +18,13 @@ def score(forward: Forward) -> float:
     Raises UndefinedError without ReLUs, and where K is singular.
     """
     forward.structure.check_rectifiers()
-    sign, logarithm = np.linalg.slogdet(forward.agreements.cpu().numpy())
+    agreements = forward.agreements.cpu().numpy()
+    sign, logarithm = np.linalg.slogdet(agreements)
     if sign == 0:
         raise UndefinedError("two images switch all ReLUs alike")
+    # Of a singular matrix, rounding may leave a determinant.
+    if np.linalg.matrix_rank(agreements, hermitian=True) < len(agreements):
+        raise UndefinedError("too few ReLUs tell the images apart: their agreements are singular")
     return float(logarithm)
 
 

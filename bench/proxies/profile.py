@@ -7,7 +7,7 @@ floating-point operations to bytes (Williams et al., CACM 2009).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +22,12 @@ from bench.base import Record
 from bench.kernels import KERNELS
 from bench.proxies.computed import Computed
 from bench.proxies.costs import Cost, Costs
-from bench.proxies.live import Batch, score
+from bench.proxies.live import Batch, Watch, score
+from bench.proxies.passes.network import full_precision
+from bench.proxies.stacked import StackScorer
 
 _REPEATS = 5
+_IN_A_ROW = 10
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,12 @@ class Ceilings:
 def ceilings(device: torch.device) -> Ceilings:
     """Measure a float32 matrix product and a sum of two vectors, the best of several."""
     side, length = (8192, 1 << 28) if device.type == "cuda" else (2048, 1 << 25)
-    square = torch.ones(side, side, device=device)
-    vector = torch.ones(length, device=device)
+    # Not ones: a GPU multiplies these faster than what networks hold.
+    square = torch.linspace(-1, 1, side * side, device=device).view(side, side).sin_()
+    vector = torch.linspace(-1, 1, length, device=device)
     total = torch.empty_like(vector)
-    product = _best(lambda: square @ square, device)
+    with full_precision():
+        product = _best(lambda: square @ square, device)
     addition = _best(lambda: torch.add(vector, vector, out=total), device)
     return Ceilings(2 * side**3 / product, 2 * vector.element_size() * length / addition)
 
@@ -63,7 +68,26 @@ def profile(
     Seconds of passes are means over the networks, without measuring anything inside; those of
     operations are from a second round, in which each is measured.
     """
+
+    def run(watch: Watch) -> None:
+        for module in modules:
+            score(module, batches, proxies, watch=watch)
+
     device = batches[0].images.device
+    score(modules[0], batches, proxies)  # What is made once is made now.
+    yield from _profiled(run, len(modules), device)
+
+
+def profile_stack(scorer: StackScorer, networks: int, device: torch.device) -> Iterator[Record]:
+    """Run the passes over a stack, and yield rows as `profile` does, seconds a network."""
+    scorer.start()
+    yield from _profiled(scorer.start, networks, device)
+
+
+def _profiled(
+    run: Callable[[Watch], object], networks: int, device: torch.device
+) -> Iterator[Record]:
+    """Run passes twice, and yield rows; the second time each operation is measured."""
     limits = ceilings(device)
     yield {
         "what": "ceilings",
@@ -72,17 +96,14 @@ def profile(
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
     }
-    score(modules[0], batches, proxies)  # What is made once is made now.
     seconds: dict[str, float] = {}
     operations: dict[str, dict[str, Cost]] = {}
-    for module in modules:
-        score(module, batches, proxies, watch=lambda name: _timed(seconds, name, device))
-    for module in modules:
-        score(module, batches, proxies, watch=lambda name: _costed(operations, name, device))
+    run(lambda name: _timed(seconds, name, device))
+    run(lambda name: _costed(operations, name, device))
     whole = sum(seconds.values())
     for name, spent in sorted(seconds.items(), key=lambda item: -item[1]):
-        row = {"what": "pass", "pass": name, "networks": len(modules), "share": spent / whole}
-        yield row | {"seconds": spent / len(modules)}
+        row = {"what": "pass", "pass": name, "networks": networks, "share": spent / whole}
+        yield row | {"seconds": spent / networks}
     for name, costs in operations.items():
         for operation, cost in sorted(costs.items(), key=lambda item: -item[1].seconds):
             row = {"what": "operation", "pass": name, "name": operation, "calls": cost.calls}
@@ -97,20 +118,20 @@ def kernels(device: torch.device, limits: Ceilings) -> Iterator[Record]:
     """
     for module_name, launcher in KERNELS.items():
         kernel = import_module(f"bench.kernels.{module_name}")
-        inputs = _inputs(module_name, device)
-        flops, moved = kernel.cost(*(each for each in inputs if each is not None))
-        row: Record = {"what": "kernel", "name": launcher, "shape": str(tuple(inputs[0].shape))}
+        given = inputs(module_name, device)
+        flops, moved = kernel.cost(*(each for each in given if each is not None))
+        row: Record = {"what": "kernel", "name": launcher, "shape": str(tuple(given[0].shape))}
         for implementation in ("torch", "triton"):
             told = row | {"implementation": implementation}
             if implementation == "triton" and device.type != "cuda":
                 yield told | {"seconds": None, "note": "no GPU here: not measured"}
                 continue
-            run = partial(getattr(kernel, launcher), *inputs, implementation=implementation)
+            run = partial(getattr(kernel, launcher), *given, implementation=implementation)
             spent = _best(run, device)
             yield told | _rated(spent, flops, moved, limits)
 
 
-def _inputs(kernel: str, device: torch.device) -> tuple[Any, ...]:
+def inputs(kernel: str, device: torch.device) -> tuple[Any, ...]:
     """What a kernel meets in a first-stage layer of 8 NAS-Bench-201 cells, 64 images."""
 
     def ones(*shape: int) -> Tensor:
@@ -162,12 +183,17 @@ def _costed(
 
 
 def _best(run: Any, device: torch.device) -> float:
-    """The least seconds of a few calls, the first not counted."""
+    """The least seconds of a few calls, the first not counted.
+
+    On a GPU each time is of several calls in a row, so that it is theirs and not that of waiting.
+    """
     spent = []
+    calls = _IN_A_ROW if device.type == "cuda" else 1
     for _ in range(_REPEATS + 1):
         start = _now(device)
-        run()
-        spent.append(_now(device) - start)
+        for _ in range(calls):
+            run()
+        spent.append((_now(device) - start) / calls)
     return min(spent[1:])
 
 

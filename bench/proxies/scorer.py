@@ -10,6 +10,9 @@ import numpy as np
 
 from bench.base import Arch, Floats, GraphProxy, Proxy, Space
 
+_LONGEST = 160
+"""Of what an error says, in a row."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scored:
@@ -20,6 +23,14 @@ class Scored:
     """How many architectures failed for each reason."""
     messages: dict[str, str] = field(default_factory=dict)
     """What was said at the first failure for a reason, where something was."""
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many failed for each reason, with what was said at the first: `ValueError: why`."""
+        return {
+            f"{reason}: {said}" if (said := self.messages.get(reason)) else reason: count
+            for reason, count in self.errors.items()
+        }
 
 
 def oriented(values: Floats, proxy: Proxy | None) -> Floats:
@@ -46,7 +57,7 @@ def score_graphs(proxy: GraphProxy, space: Space, archs: Sequence[Arch]) -> Scor
             value = float(proxy(space.graph(arch)))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's proxy may raise anything
             errors[type(error).__name__] += 1
-            messages.setdefault(type(error).__name__, " ".join(str(error).split()))
+            messages.setdefault(type(error).__name__, " ".join(str(error).split())[:_LONGEST])
             continue
         if np.isfinite(value):
             values[i] = value

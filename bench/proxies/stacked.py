@@ -16,6 +16,7 @@ the more so the smaller it is; the first run is eager, as warm-up, the second ca
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -30,6 +31,7 @@ from bench.proxies._stacked_records import RECORDS, Lanes
 from bench.proxies.computed import Computed
 from bench.proxies.live import (
     Result,
+    Watch,
     attempt,
     behind,
     check_batches,
@@ -37,7 +39,7 @@ from bench.proxies.live import (
     training_mode,
 )
 from bench.proxies.passes import pass_of
-from bench.proxies.passes.network import Batch, device_of
+from bench.proxies.passes.network import Batch, device_of, full_precision
 
 __all__ = ["Batch", "Pending", "Result", "Stack", "StackScorer", "score_stacked"]
 
@@ -114,16 +116,20 @@ class StackScorer:
         self._net = Wide(stack, Batch(images, given[0].labels.to(self._device)), seed)
         self._graphs = _Graphs() if graphs and self._device.type == "cuda" else None
 
-    def start(self) -> Pending:
+    def start(self, watch: Watch = nullcontext) -> Pending:
         """Start all passes; on a GPU this does not wait for them.
 
         The stack may be refilled, and started again, before the results are asked for.
+
+        Args:
+            watch: Gives, for a pass's name, a context in which that pass is started.
         """
         host = _Host()
         ran: dict[str, _Ran] = {}
-        with training_mode(self._stack.module):
+        with training_mode(self._stack.module), full_precision():
             for at, name in enumerate(self._names):
-                ran[name] = self._pass(name, ran, host)
+                with watch(name):
+                    ran[name] = self._pass(name, ran, host)
                 # The graph of the forward pass, above all, is let go as soon as may be.
                 later = {each for other in self._names[at + 1 :] for each in pass_of(other).after}
                 for each in ran.keys() - later:

@@ -1,7 +1,8 @@
 """Which proxy is better, and how well any could do: paired differences and the noise ceiling.
 
 Differences are of Kendall's tau with failures last, on the architectures for which both proxies
-are recorded, over the same resamples.
+are recorded, over the same resamples. Intervals and p-values are those of
+`bench.metrics.intervals`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from bench.base import Bools, Floats, Record
-from bench.metrics.bootstrap import resample
-from bench.metrics.compare import holm, noise_ceiling, summarise
+from bench.metrics.compare import holm
+from bench.metrics.intervals import redraw
 from bench.metrics.rank import kendall
 from bench.reports.sample import REFERENCE, Sample, defined
 
@@ -20,9 +21,9 @@ def compare(task: str, data: Sample, reference: str = REFERENCE) -> list[Record]
 
     Returns:
         A record a proxy but the reference: task, proxy, reference, n (architectures for which both
-        are recorded), difference (proxy less reference), its 95 % `low` and `high`, the bootstrap
-        p-value, and the same after Holm's correction over the proxies of the task. Nothing where
-        the reference has no scores.
+        are recorded), difference (proxy less reference), its 95 % `low` and `high`, the p-value,
+        and the same after Holm's correction over the proxies of the task. Nothing where the
+        reference has no scores.
     """
     if reference not in data.scores:
         return []
@@ -72,9 +73,11 @@ class _Taus:
         if record["n"] < 2:
             return record | dict.fromkeys(("difference", "low", "high", "p"), float("nan"))
         (one, one_drawn), (two, two_drawn) = self._tau(name, both), self._tau(other, both)
-        found = summarise(one - two, one_drawn - two_drawn)
-        record |= {"difference": found.difference, "low": found.low, "high": found.high}
-        return record | {"p": found.p_value}
+        drawn, redrawn = one_drawn - two_drawn, self._data.redrawn
+        record["difference"] = one - two
+        record["low"], record["high"] = redrawn.interval(one - two, drawn, both)
+        record["p"] = redrawn.p_value(one - two, drawn, both)
+        return record
 
     def _tau(self, name: str, rows: Bools) -> tuple[float, Floats]:
         key = (name, rows.tobytes())
@@ -103,6 +106,8 @@ def ceiling(
     n = int(both.sum())
     if n < 2:
         return []
-    found = noise_ceiling(validation[both], test[both], resample(n, resamples, rng))
-    record: Record = {"task": task, "n": n, "kendall": found.value}
-    return [defined(record | {"kendall_low": found.low, "kendall_high": found.high})]
+    columns, redrawn = (validation[both], test[both]), redraw(n, resamples, rng)
+    value, drawn = kendall(*columns), kendall(*columns, counts=redrawn.counts)
+    low, high = redrawn.interval(value, drawn, scale="tau")
+    record: Record = {"task": task, "n": n, "kendall": value}
+    return [defined(record | {"kendall_low": low, "kendall_high": high})]

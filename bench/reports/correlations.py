@@ -1,13 +1,16 @@
-"""How well proxies rank architectures: every metric, each with its bootstrap interval.
+"""How well proxies rank architectures: every metric, and intervals of those that have them.
 
 Failures. A score of -inf is a failure and ranks last in all columns but `pearson` and those that
 end in `_common`, which are taken on the common support: the architectures that every selected
-proxy scored with a finite number. A score of NaN is not recorded, and leaves its row out for
-that proxy.
+proxy scored with a finite number. Metrics of the head of the ranking are undefined where it
+reaches into failures, and `undefined` says so. A score of NaN is not recorded, and leaves its row
+out for that proxy.
 
-Intervals. 95 % percentile bootstrap over architectures. All proxies of a task are measured on
-the same resamples, so that differences are paired. Where architectures of one function share one
-score, they are drawn together.
+Intervals. 95 %, over architectures (`bench.metrics.intervals`). All proxies of a task are measured
+on the same resamples, so that differences are paired. Where architectures of one function share
+one score, they are drawn together. The bootstrap of a best value, of ties, of a share of k and of
+sums that a few rows make up does not cover, and Pearson's does not where a few rows make it up: of
+these there is none. `docs/metrics.md` shows how often each interval holds the true value.
 
 Direction. Truth is turned, if the task minimises, so that larger is better: correlations then
 say how well a score finds good architectures. `best_of_10` keeps the source's units.
@@ -16,7 +19,7 @@ say how well a score finds good architectures. `best_of_10` keeps the source's u
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -26,20 +29,18 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bench.base import Bools, Floats, Ints, Record
-from bench.metrics.bootstrap import interval
-from bench.metrics.draws import Column, Draws
+from bench.metrics.draws import Column, Counts, Draws
+from bench.metrics.intervals import Scale
 from bench.metrics.rank import (
     kendall,
-    kendall_top,
     partial_spearman,
     pearson,
     spearman,
-    spearman_top,
     weighted_kendall,
 )
 from bench.metrics.regret import regret_at_k
 from bench.metrics.top import best_of_top_k, ndcg, precision_at_k, tied_at_k, top_overlap
-from bench.reports.sample import REFERENCE, Counts, Sample, defined, draw_sample
+from bench.reports.sample import REFERENCE, Sample, defined, draw_sample
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,24 @@ class _Measure:
     columns: tuple[str, ...] = ("score", "truth")
     rows: int = 2
     """How many rows a table or resample needs; with fewer the value is undefined."""
+    scale: Scale | None = None
+    """How its interval lies; None where it has none."""
 
 
 _MEASURES = (
-    _Measure("kendall", kendall),
-    _Measure("spearman", spearman),
+    _Measure("kendall", kendall, scale="tau"),
+    _Measure("spearman", spearman, scale="correlation"),
     _Measure("pearson", pearson, support="common"),
     _Measure("weighted_kendall", weighted_kendall),
-    _Measure("kendall_top10", kendall_top, (0.1,)),
-    _Measure("spearman_top10", spearman_top, (0.1,)),
-    _Measure("partial_spearman", partial_spearman, (), "given", ("score", "truth", "given")),
+    _Measure("kendall_top10", kendall, support="head", scale="tau"),
+    _Measure("spearman_top10", spearman, support="head", scale="correlation"),
+    _Measure(
+        "partial_spearman",
+        partial_spearman,
+        support="given",
+        columns=("score", "truth", "given"),
+        scale="correlation",
+    ),
     _Measure("precision_at_10pct", precision_at_k, (0.1,)),
     _Measure("overlap_top100", top_overlap, (100,), rows=100),
     _Measure("best_of_10", best_of_top_k, (10, "order"), rows=10),
@@ -70,9 +79,12 @@ _MEASURES = (
     _Measure("tied_at_10", tied_at_k, (10,), columns=("score",), rows=10),
     _Measure("regret_at_10", regret_at_k, (10,), rows=10),
     _Measure("ndcg", ndcg, support="gains"),
-    _Measure("kendall_common", kendall, support="common"),
-    _Measure("spearman_common", spearman, support="common"),
+    _Measure("kendall_common", kendall, support="common", scale="tau"),
+    _Measure("spearman_common", spearman, support="common", scale="correlation"),
 )
+_DRAWN = tuple(measure for measure in _MEASURES if measure.scale is not None)
+_HEAD = 0.1
+"""The share of the truly best that is the head."""
 _IN_SOURCE_UNITS = ("best_of_10", "best_of_10_expected")
 
 
@@ -164,6 +176,42 @@ def correlate(
     return correlate_sample(task, sample)
 
 
+def undefined_heads(record: Record, score: Floats, truth: Floats) -> str | None:
+    """Which metrics of a record have no value because their head reaches into failures.
+
+    Args:
+        record: The metrics by name, None where undefined.
+        score: `n` values, failures as -inf, NaN where not recorded.
+        truth: `n` values, larger is better.
+
+    Returns:
+        Their names and how many failed, in a sentence; None where there is no such metric.
+    """
+    recorded = ~np.isnan(score)
+    score, truth = score[recorded], truth[recorded]
+    failed = np.isneginf(score)
+    if not failed.any():
+        return None
+    best = truth >= np.quantile(truth, 0.9)
+    # How many of the highest-scored each looks at: a tenth, or all of them, or so many.
+    looked_at = {"precision_at_10pct": max(1, round(0.1 * len(score))), "overlap_top100": 100}
+    looked_at |= dict.fromkeys(
+        ("best_of_10", "best_of_10_expected", "tied_at_10", "regret_at_10"), 10
+    )
+    if truth.min() >= 0:
+        looked_at["ndcg"] = len(score)
+    scored = len(score) - int(failed.sum())
+    names = [name for name in ("kendall_top10", "spearman_top10") if failed[best].any()]
+    names += [name for name, k in looked_at.items() if scored < k <= len(score)]
+    names = [name for name in record if name in names and record[name] is None]
+    if not names:
+        return None
+    return (
+        f"{', '.join(names)}: the head reaches into the failures, {int(failed.sum()):,} of "
+        f"{len(score):,} architectures"
+    )
+
+
 def correlate_sample(task: str, data: Sample, *, threads: int | None = None) -> list[Record]:
     """Measure every proxy of a task, failures last and on the common support.
 
@@ -172,34 +220,49 @@ def correlate_sample(task: str, data: Sample, *, threads: int | None = None) -> 
 
     Returns:
         A record a proxy, in the order of the scores: task, proxy, n (architectures for which it
-        is recorded), n_failed, n_common, then every metric with its `_low` and `_high`; None
-        where undefined. `partial_spearman` is given the reference proxy.
+        is recorded), n_failed, n_common, then every metric, those that have intervals with
+        `_low` and `_high`; None where undefined. `partial_spearman` is given the reference
+        proxy. Last comes `undefined`: which metrics have no value because their head reaches into
+        failures.
     """
     common = data.common()
-    # The plain value is that of a first resample in which every row stands once.
-    counts = np.concatenate([np.ones_like(data.counts, shape=(1, data.truth.size)), data.counts])
+    counts = data.counts
     # As many parts whatever the threads, as sums depend on it; an even number, as cores often are.
     number = 2 * max(1, -(-counts.size // (2 * _CELLS)))
     # Each matrix product by one thread: shared out over all cores, they wait for one another, and
     # their sums depend on how many cores there are.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        parts = pool.map(partial(_values, data, common), np.array_split(counts, number))
-        values = np.concatenate(list(parts), axis=-1)
+        parts = pool.map(partial(_values, data, common, _DRAWN), np.array_split(counts, number))
+        drawn = np.concatenate(list(parts), axis=-1)
+        once = np.ones((1, data.truth.size), dtype=np.uint16)
+        values = _values(data, common, _MEASURES, once)[:, :, 0]
     return [
-        _record(task, data, name, common, of_one)
-        for name, of_one in zip(data.scores, values, strict=True)
+        _record(data, common, _Drawn(task, name, of_one, redrawn))
+        for name, of_one, redrawn in zip(data.scores, values, drawn, strict=True)
     ]
 
 
-def _values(data: Sample, common: Bools, counts: Counts) -> Floats:
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """One proxy's metrics in the table, and those that have intervals in each drawn anew."""
+
+    task: str
+    proxy: str
+    values: Floats
+    """By measure."""
+    drawn: Floats
+    """By measure that has an interval, `m x r`."""
+
+
+def _values(data: Sample, common: Bools, measures: Sequence[_Measure], counts: Counts) -> Floats:
     """Every one of `m` metrics of `p` proxies in each of `r` resamples, `p x m x r`."""
     # Proxies are mostly recorded for the same rows; the fewest that one proxy needs are kept.
-    rows_of = lru_cache(maxsize=3)(partial(_Rows, data, counts))
-    values = np.full((len(data.scores), len(_MEASURES), len(counts)), np.nan)
+    rows_of = lru_cache(maxsize=4)(partial(_Rows, data, counts))
+    values = np.full((len(data.scores), len(measures), len(counts)), np.nan)
     for score, of_one in zip(data.scores.items(), values, strict=True):
         masks = {name: mask.tobytes() for name, mask in _masks(data, *score, common).items()}
         supports = {mask: _Support(rows_of(mask), score[1]) for mask in masks.values()}
-        for place, measure in enumerate(_MEASURES):
+        for place, measure in enumerate(measures):
             if measure.support in masks:
                 of_one[place] = supports[masks[measure.support]].values(measure)
     return values
@@ -209,6 +272,12 @@ def _masks(data: Sample, name: str, score: Floats, common: Bools) -> dict[str, B
     """The rows that a proxy's metrics are taken on, by the names that measures use."""
     recorded = ~np.isnan(score)
     masks = {"recorded": recorded}
+    if recorded.any():
+        # The head is the table's, not each resample's: which rows it is hardly varies.
+        head = recorded & (data.truth >= np.quantile(data.truth[recorded], 1 - _HEAD))
+        # Of a head with failures there is nothing: the few that are left may be in order by luck.
+        if not np.isneginf(score[head]).any():
+            masks["head"] = head
     if np.isfinite(score).any():
         masks["common"] = common
     if data.truth.size and data.truth.min() >= 0:
@@ -218,21 +287,21 @@ def _masks(data: Sample, name: str, score: Floats, common: Bools) -> dict[str, B
     return masks
 
 
-def _record(task: str, data: Sample, name: str, common: Bools, values: Floats) -> Record:
-    """The record of a proxy, by its `m` metrics in the table and in each resample, `m x (1+r)`."""
-    score = data.scores[name]
-    record: Record = {"task": task, "proxy": name, "n": int((~np.isnan(score)).sum())}
+def _record(data: Sample, common: Bools, found: _Drawn) -> Record:
+    """The record of a proxy."""
+    score = data.scores[found.proxy]
+    record: Record = {"task": found.task, "proxy": found.proxy, "n": int((~np.isnan(score)).sum())}
     record["n_failed"] = int(np.isneginf(score).sum())
     record["n_common"] = int(common.sum())
-    for measure, drawn in zip(_MEASURES, values, strict=True):
-        record |= _entry(measure.name, drawn, data.sign)
-    return record
-
-
-def _entry(name: str, drawn: Floats, sign: float) -> Record:
-    """The three fields of a metric; None where it is undefined or its support does not exist."""
-    value, (low, high) = float(drawn[0]), interval(drawn[1:])
-    if name in _IN_SOURCE_UNITS:
-        value, low, high = (sign * number for number in (value, low, high))
-        low, high = min(low, high), max(low, high)
-    return defined({name: value, f"{name}_low": low, f"{name}_high": high})
+    masks = _masks(data, found.proxy, score, common)
+    drawn = iter(found.drawn)
+    for measure, value in zip(_MEASURES, found.values.tolist(), strict=True):
+        record[measure.name] = data.sign * value if measure.name in _IN_SOURCE_UNITS else value
+        if measure.scale is not None:
+            ends = (np.nan, np.nan)
+            of_it = next(drawn)
+            if measure.support in masks:
+                ends = data.redrawn.interval(value, of_it, masks[measure.support], measure.scale)
+            record[f"{measure.name}_low"], record[f"{measure.name}_high"] = ends
+    record = defined(record)
+    return record | {"undefined": undefined_heads(record, score, data.truth)}

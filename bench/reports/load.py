@@ -81,10 +81,12 @@ class Study:
     """By task, predictor and budget; each is read when its numbers are computed."""
     profiles: tuple[Record, ...]
     """Rows of `ipl-bench profile`, by run and part."""
+    checks: tuple[Record, ...]
+    """Rows of `tools/gpu.sh`, one a figure, measured or not."""
     made: tuple[tuple[Path, Record], ...]
     """The row, and its folder, of every table that was made by training networks."""
     failed: tuple[Record, ...]
-    """The rows of runs that failed, as written."""
+    """The rows of runs that failed, as written; but for `checks`, which say so themselves."""
     sources: tuple[Record, ...]
     """Every row that counts: what it is of, its run and seed, and the file it names."""
     provenance: Mapping[str, Record]
@@ -199,8 +201,13 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
     kept = [last[key] for key in sorted(last)]
     attachments = Attachments()
     fine = [(folder, row) for folder, row in kept if row["status"] == "ok"]
-    # Of all rows, as each machine has one, of which the last counts.
-    shared = {folder for folder, row in rows if row["kind"] == "live" and row.get("distinct")}
+    # Of all rows, as each machine has one, of which the last counts. Since runs say whether they
+    # are of a whole space, a column of the scores says which are shared.
+    shared = {
+        folder
+        for folder, row in rows
+        if row["kind"] == "live" and row.get("distinct") and "whole" not in row
+    }
     score_sets = [
         score_set(f, row, attachments, shared=f in shared)
         for f, row in fine
@@ -222,8 +229,9 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
         searches=tuple(sorted(searches, key=lambda s: (s.task, s.searcher, s.budget, s.seed))),
         predictions=grouped((f, row) for f, row in fine if row["kind"] == "predict"),
         profiles=tuple(row for _, row in fine if row["kind"] == "profile"),
+        checks=tuple(row for _, row in kept if row["kind"] == "gpu"),
         made=tuple((folder, row) for folder, row in fine if row["kind"] == "table"),
-        failed=tuple(row for _, row in kept if row["status"] == "failed"),
+        failed=tuple(row for _, row in kept if row["status"] == "failed" and row["kind"] != "gpu"),
         sources=tuple(_source(folder, row) for folder, row in kept),
         provenance={folder.name: _provenance(folder) for folder in folders},
     )

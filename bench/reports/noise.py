@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench.base import Ints, Record
-from bench.metrics.bootstrap import interval, resample
+from bench.metrics.intervals import redraw
 from bench.metrics.rank import failures_last, spearman
 from bench.reports.sample import defined
 from bench.reports.score_sets import ScoreSet
@@ -29,8 +29,8 @@ def compare_truths(
 ) -> list[Record]:
     """Spearman correlations with one-run and seed-mean validation accuracy, and their difference.
 
-    Failures rank last. The interval of the difference is the 95 % percentile bootstrap over
-    architectures, both correlations on the same resamples.
+    Failures rank last. The interval of the difference is 95 % over architectures, both correlations
+    on the same resamples.
 
     Args:
         score_sets: By task; pairs of which a task is absent are left out.
@@ -63,7 +63,7 @@ def _compare(
     one = sign * first.accuracy["validation"][here]
     mean = sign * second.accuracy["validation"][there]
     groups = None if first.groups is None else first.groups[here]
-    counts = resample(here.size, resamples, rng, groups)
+    redrawn = redraw(here.size, resamples, rng, groups)
     records = []
     for name, values in first.scores.items():
         score = values[here]
@@ -72,8 +72,9 @@ def _compare(
             continue
         ranked = failures_last(score[rows])
         point = [spearman(ranked, truth[rows]) for truth in (one, mean)]
-        drawn = [spearman(ranked, truth[rows], counts=counts[:, rows]) for truth in (one, mean)]
-        low, high = interval(drawn[1] - drawn[0])
+        counts = redrawn.counts[:, rows]
+        drawn = [spearman(ranked, truth[rows], counts=counts) for truth in (one, mean)]
+        low, high = redrawn.interval(point[1] - point[0], drawn[1] - drawn[0], rows)
         record: Record = {"proxy": name, "n": int(rows.sum())}
         record |= {"one_run_spearman": point[0], "seed_mean_spearman": point[1]}
         record |= {"difference": point[1] - point[0], "low": low, "high": high}

@@ -89,14 +89,13 @@ def measure(study: Study, *, seed: int, resamples: int = 1000, workers: int = 1)
         agreements=compare_rankings([task.ranking for task in tasks]),
         sampling=[record for task in tasks for record in task.sampling],
         noise=compare_truths(by_task, rng=rng(), resamples=resamples),
-        seeds=compare_seeds(study.repeats, rng=rng(), resamples=resamples),
-        own_tables=tuple(measure_tables(study, rng=rng(), resamples=resamples)),
-        searches=summarise(study.searches, rng=rng(), resamples=resamples),
-        failures=failure_records(correlations, study.failed),
-        curves={
-            unit: curves(study.searches, unit, rng=rng(), resamples=resamples)
-            for unit in ("queries", "seconds")
-        },
+        seeds=compare_seeds(study.repeats),
+        own_tables=tuple(measure_tables(study)),
+        searches=summarise(study.searches),
+        failures=failure_records(
+            correlations, study.failed, {each.task: each.errors for each in study.score_sets}
+        ),
+        curves={unit: curves(study.searches, unit) for unit in ("queries", "seconds")},
     )
 
 
@@ -117,7 +116,10 @@ def _of_task(each: ScoreSet, *, seed: int, resamples: int) -> _OfTask:
             both = (each.accuracy["validation"], each.accuracy["test"])
             ceilings = ceiling(each.task, *both, rng=rng(), resamples=resamples)
         return _OfTask(
-            correlations=correlate_sample(each.task, sample, threads=1),
+            correlations=[
+                record | {"by_class": each.by_class}
+                for record in correlate_sample(each.task, sample, threads=1)
+            ],
             comparisons=compare(each.task, sample),
             leads=lead(each.task, sample),
             ceilings=ceilings,

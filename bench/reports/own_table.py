@@ -4,9 +4,8 @@ Three questions. How much of the spread of accuracies is the seed's? How well co
 that is, how well does one seed's accuracy rank as another's, or as the mean of all others? And how
 near to that does each proxy come?
 
-Intervals are 95 % percentiles over resamples of architectures, to first order
-(`bench.metrics.influence`). Failed scores rank last; a network that came to nothing (NaN) leaves
-its architecture out of what its seed is part of.
+Intervals are 95 %, over architectures (`bench.metrics.intervals.tau_interval`). Failed scores rank
+last; a network that came to nothing (NaN) leaves its architecture out of what its seed is part of.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.base import DataError, Floats, Record
-from bench.metrics.bootstrap import interval, resample
-from bench.metrics.influence import Tau, resampled
+from bench.metrics.influence import Tau
+from bench.metrics.intervals import tau_interval
 from bench.metrics.rank import failures_last
 from bench.metrics.repeats import score_to_seed, seed_to_rest, seed_to_seed, spread
 from bench.reports.attachments import Attachments, floats
@@ -107,9 +106,7 @@ class SeedNoise:
     seeds), share (of seed_to_rest), both with `_low` and `_high`; best first."""
 
 
-def measure_tables(
-    study: Study, *, rng: np.random.Generator, resamples: int = 1000
-) -> Iterator[SeedNoise]:
+def measure_tables(study: Study) -> Iterator[SeedNoise]:
     """The noise of every table that the study made or scored, with the proxies that it scored.
 
     Those are of the score set of the table's task, if the study has one. A table in which no two
@@ -122,14 +119,14 @@ def measure_tables(
         repeats = read_repeats(folder, row)
         scored = next((each for each in study.score_sets if each.task == row["task"]), None)
         scores = {} if scored is None else _aligned(scored, repeats.archs)
-        noise = measure_noise(str(row["task"]), repeats, scores, rng=rng, resamples=resamples)
+        noise = measure_noise(str(row["task"]), repeats, scores)
         if noise.spreads:
             yield noise
     made = {row["task"] for _, row in study.made}
     for each in study.score_sets:
         if each.repeats and each.task not in made:
             repeats = recorded_repeats(each)
-            yield measure_noise(each.task, repeats, each.scores, rng=rng, resamples=resamples)
+            yield measure_noise(each.task, repeats, each.scores)
 
 
 def recorded_repeats(scores: ScoreSet) -> Repeats:
@@ -157,9 +154,7 @@ def measure_noise(
     repeats: Repeats,
     scores: Mapping[str, Floats],
     *,
-    rng: np.random.Generator,
     maximise: bool = True,
-    resamples: int = 1000,
 ) -> SeedNoise:
     """Measure spread, ceilings and proxies on the architectures that have two seeds or more.
 
@@ -168,9 +163,7 @@ def measure_noise(
         repeats: Its accuracies.
         scores: `a` values by proxy, for the same architectures: NaN where not recorded, -inf
             where failed. Larger is better.
-        rng: Draws the resamples.
         maximise: Whether larger accuracies are better.
-        resamples: How many.
 
     Returns:
         The records; None where a value is undefined, and nothing of a split in which fewer than
@@ -195,16 +188,10 @@ def measure_noise(
             name: np.where(np.isnan(values), np.nan, failures_last(values))[rows]
             for name, values in scores.items()
         }
-        counts = resample(len(rows), resamples, rng)
         found = [seed_to_seed(oriented), seed_to_rest(oriented)]
         found += [score_to_seed(score, oriented) for score in chosen.values()]
-        drawn = resampled(
-            np.array([tau.value for tau in found]),
-            np.stack([tau.influence for tau in found], axis=1),
-            counts,
-        )
-        spreads.append(defined(named | _spread_facts(oriented) | _ceilings(found, drawn)))
-        here = _proxies(list(chosen.items()), found, drawn)
+        spreads.append(defined(named | _spread_facts(oriented) | _ceilings(found)))
+        here = _proxies(list(chosen.items()), found)
         proxies += [defined(named | record) for record in here]
     return SeedNoise(repeats, spreads, proxies)
 
@@ -220,28 +207,31 @@ def _spread_facts(table: Floats) -> Record:
     }
 
 
-def _ceilings(found: Sequence[Tau], drawn: Floats) -> Record:
+def _ceilings(found: Sequence[Tau]) -> Record:
     record: Record = {}
-    for place, name in enumerate(CEILINGS):
-        low, high = interval(drawn[:, place])
-        record |= {name: found[place].value, f"{name}_low": low, f"{name}_high": high}
+    for name, tau in zip(CEILINGS, found, strict=False):
+        low, high = tau_interval(tau.value, tau.influence, np.ones(len(tau.influence), dtype=bool))
+        record |= {name: tau.value, f"{name}_low": low, f"{name}_high": high}
     return record
 
 
-def _proxies(
-    chosen: Sequence[tuple[str, Floats]], found: Sequence[Tau], drawn: Floats
-) -> list[Record]:
-    """The taus of proxies, and their parts of the ceiling on the same resamples; best first."""
+def _proxies(chosen: Sequence[tuple[str, Floats]], found: Sequence[Tau]) -> list[Record]:
+    """The taus of proxies, and their parts of the ceiling; best first."""
     records: list[Record] = []
-    ceiling, ceiling_drawn = found[1].value, drawn[:, 1]
-    attainable = ceiling > 0
-    for place, (name, score) in enumerate(chosen, start=len(CEILINGS)):
-        low, high = interval(drawn[:, place])
-        record: Record = {"proxy": name, "n": int((~np.isnan(score)).sum())}
-        record |= {"kendall": found[place].value, "kendall_low": low, "kendall_high": high}
-        ends = interval(drawn[:, place] / ceiling_drawn) if attainable else (np.nan, np.nan)
-        record["share"] = found[place].value / ceiling if attainable else float("nan")
-        record["share_low"], record["share_high"] = ends
+    ceiling = found[1]
+    for (name, score), tau in zip(chosen, found[len(CEILINGS) :], strict=True):
+        rows = ~np.isnan(score)
+        low, high = tau_interval(tau.value, tau.influence, rows)
+        record: Record = {"proxy": name, "n": int(rows.sum())}
+        record |= {"kendall": tau.value, "kendall_low": low, "kendall_high": high}
+        record |= dict.fromkeys(("share", "share_low", "share_high"), float("nan"))
+        if ceiling.value > 0:
+            record["share"] = share = tau.value / ceiling.value
+            # The derivative of a ratio by the weight of each row.
+            influence = (tau.influence - share * ceiling.influence) / ceiling.value
+            everywhere = np.ones(len(rows), dtype=bool)
+            ends = tau_interval(share, influence, everywhere, scale="difference")
+            record["share_low"], record["share_high"] = ends
         records.append(record)
     return sorted(records, key=lambda r: (np.isnan(r["kendall"]), -r["kendall"], r["proxy"]))
 

@@ -21,6 +21,7 @@ _TITLES = {
     "searches": "Searches",
     "race": "Race",
     "predictions": "Predictions",
+    "gpu": "GPU",
     "profiles": "Profile",
     "failures": "Failures",
 }
@@ -90,6 +91,7 @@ def counts(study: Study) -> str:
         ("task with scores", "tasks with scores"): len(study.score_sets),
         ("search", "searches"): len(study.searches),
         ("prediction", "predictions"): sum(len(group.rows) for group in study.predictions),
+        ("figure of a GPU", "figures of a GPU"): len(study.checks),
         ("profile", "profiles"): len({row["run"] for row in study.profiles}),
         ("table of trainings", "tables of trainings"): len(study.made),
         ("failed run", "failed runs"): len(study.failed),

@@ -67,9 +67,9 @@ def _of_searches(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, Figu
     for unit, lines in numbers.curves.items():
         caption = (
             f"Mean validation regret of the best architecture so far against {unit}, with the "
-            "95 % bootstrap band of the mean over seeds. An axis that reaches zero is linear up to "
-            "a tenth of a point or less, and logarithmic from there. Dashed lines are searchers "
-            "that use the proxy named above the panel: to start from, or to rank by."
+            "95 % band of the mean over seeds, from ten seeds on. An axis that reaches zero is "
+            "linear up to a tenth of a point or less, and logarithmic from there. Dashed lines are "
+            "searchers that use the proxy named above the panel: to start from, or to rank by."
         )
         metric = _shared_metric(study, {line.task for line in lines})
         for number, figure in enumerate(search_curves(lines, metric), start=1):
@@ -130,7 +130,7 @@ def _of_correlations(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, 
     """Proxies' correlations, and what their highest-scored hold."""
     for number, figure in enumerate(heatmaps(numbers.correlations), start=1):
         caption = (
-            "Kendall's τ of proxies (rows) with accuracy on tasks (columns), with 95 % bootstrap "
+            "Kendall's τ of proxies (rows) with accuracy on tasks (columns), with 95 % "
             "intervals over architectures, those that share their scores drawn together. Failed "
             "scores rank last, and are counted."
         )
@@ -153,7 +153,7 @@ def _of_correlations(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, 
         caption = (
             "Spearman's ρ of proxies with the accuracy of one training run and with the mean over "
             "training seeds, on the same architectures, and the difference with its paired 95 % "
-            "bootstrap interval."
+            "interval."
         )
         yield Picture("noise", _CORRELATIONS, caption), figure_
 
@@ -199,8 +199,8 @@ def _of_pairs(study: Study, numbers: Numbers) -> Iterator[tuple[Picture, Figure]
         caption = (
             "How alike tasks rank proxies: Kendall’s τ between their proxies’ correlations with "
             "accuracy, in the order of clusters (average linkage of 1 − τ). Pairs that share fewer "
-            "than four proxies are hatched; intervals over resampled architectures, and how many "
-            "proxies each pair shares, are in agreements.csv."
+            "than four proxies are hatched; how many proxies each pair shares is in "
+            "agreements.csv."
         )
         yield Picture("task-agreement", _CORRELATIONS, caption), cluster_figure(alike)
 

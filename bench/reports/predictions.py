@@ -2,14 +2,13 @@
 
 A predictor reads a few architectures and scores them all, so correlations are given twice: on
 those it did not read, neither a proxy nor the accuracy, and on all. Every value is a mean over
-seeds with its standard deviation and a percentile bootstrap interval of the mean.
+seeds with its standard deviation and a 95 % interval (`bench.metrics.intervals.mean_interval`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -17,11 +16,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bench.base import Floats, Record
-from bench.metrics.bootstrap import resample
+from bench.metrics.draws import Counts
+from bench.metrics.intervals import mean_interval
 from bench.metrics.rank import kendall, spearman
 from bench.reports.load import Study
 from bench.reports.predicted import Predicted, Predictions
-from bench.reports.sample import Counts, defined, failures_lowest
+from bench.reports.sample import defined, failures_lowest
 from bench.reports.score_sets import ScoreSet
 from bench.reports.tables import Cell, Table, number
 from bench.runs.pool import in_order
@@ -43,9 +43,7 @@ class PredictionNumbers:
     facts: Sequence[Record]
 
 
-def measure_predictions(
-    study: Study, *, seed: int, resamples: int = 1000, workers: int = 1
-) -> PredictionNumbers:
+def measure_predictions(study: Study, *, workers: int = 1) -> PredictionNumbers:
     """Compute everything about a study's predictions, groups shared out over processes.
 
     Returns:
@@ -63,22 +61,15 @@ def measure_predictions(
     """
     truths = {each.task: each for each in study.score_sets}
     items = [(group, truths.get(group.task)) for group in study.predictions]
-    of_one = partial(_of_group, seed=seed, resamples=resamples)
     workers = min(workers, max(len(items), 1))
-    found = [records for _, records in in_order(of_one, items, workers)]
+    found = [records for _, records in in_order(_of_group, items, workers)]
     return PredictionNumbers(
         scores=[record for records in found for record in records],
-        facts=[
-            record
-            for group in study.predictions
-            for record in _facts(group, seed=seed, resamples=resamples)
-        ],
+        facts=[record for group in study.predictions for record in _facts(group)],
     )
 
 
-def _of_group(
-    item: tuple[Predictions, ScoreSet | None], *, seed: int, resamples: int
-) -> list[Record]:
+def _of_group(item: tuple[Predictions, ScoreSet | None]) -> list[Record]:
     """The records of one predictor with one budget on one task."""
     group, truth = item
     found = group.read()
@@ -105,7 +96,7 @@ def _of_group(
                 record["n"] = float(counted.sum(axis=1).mean())
                 record |= _costs(group)
                 for field, taus in values.items():
-                    record |= over_seeds(field, taus[:, place], seed=seed, resamples=resamples)
+                    record |= over_seeds(field, taus[:, place])
                 for field, taus in own.items():
                     record[field] = _mean(taus[by, place])
                 records.append(defined(record))
@@ -184,32 +175,28 @@ def _mean(values: Floats) -> float:
     return float(fine.mean()) if fine.size else float("nan")
 
 
-def over_seeds(name: str, values: Floats, *, seed: int, resamples: int) -> Record:
+def over_seeds(name: str, values: Floats) -> Record:
     """The mean of `s` values, those defined, as `name`, with `_sd`, `_low` and `_high`.
 
-    The deviation is over n - 1, the interval the 95 % percentile bootstrap of the mean. The
-    generator is made anew, so that groups of as many seeds share their resamples.
+    The deviation is over n - 1, the interval that of `mean_interval`; NaN where there is none.
     """
     fine = values[np.isfinite(values)]
     nan = float("nan")
     record: Record = {name: _mean(fine), f"{name}_sd": nan, f"{name}_low": nan, f"{name}_high": nan}
     if fine.size > 1:
-        counts = resample(fine.size, resamples, np.random.default_rng(seed))
-        low, high = np.quantile(counts @ fine / fine.size, [0.025, 0.975])
+        low, high = mean_interval(fine[:, None])
         record |= {f"{name}_sd": float(fine.std(ddof=1))}
-        record |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+        record |= {f"{name}_low": float(low[0]), f"{name}_high": float(high[0])}
     return record
 
 
-def _facts(group: Predictions, *, seed: int, resamples: int) -> Iterator[Record]:
+def _facts(group: Predictions) -> Iterator[Record]:
     """A record for every fact that a seed of the group tells."""
     told = [row["facts"] for _, row in group.rows]
     for fact in dict.fromkeys(name for each in told for name in each):
         values = np.array([each[fact] for each in told if fact in each], dtype=np.float64)
         yield defined(
-            _head(group)
-            | {"fact": fact, "seeds": len(values)}
-            | over_seeds("mean", values, seed=seed, resamples=resamples)
+            _head(group) | {"fact": fact, "seeds": len(values)} | over_seeds("mean", values)
         )
 
 
@@ -279,7 +266,8 @@ def _with_spread(record: Record, name: str, write: Callable[[float | None], str]
     if record[f"{name}_sd"] is None:
         return mean
     spread, low, high = (write(record[f"{name}_{end}"]) for end in ("sd", "low", "high"))
-    return f"{mean} ± {spread} [{low}, {high}]"
+    ends = "" if record[f"{name}_low"] is None else f" [{low}, {high}]"
+    return f"{mean} ± {spread}{ends}"
 
 
 def _three(value: float | None) -> str:

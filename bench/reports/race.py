@@ -10,8 +10,9 @@ so far by validation. What happens to incomplete results:
   of ranks needs every searcher.
 - A searcher that was not run on every task has no average rank; it is listed with a dash.
 
-Intervals are 95 % percentile bootstraps over seeds, those over tasks stratified: the seeds of each
-task are resampled by themselves.
+Intervals are 95 %, over seeds (`bench.metrics.intervals`): of means, of paired differences and of
+average ranks. Medians, interquartile means and shares of runs have none: where many seeds agree, as
+they do in a task that is nearly solved, no interval of these covers.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from pathlib import Path
 import numpy as np
 
 from bench.base import Floats, Ints, Record
+from bench.metrics.intervals import mean_interval
 from bench.metrics.ranking import trimmed_means
 from bench.reports.load import Study
 from bench.reports.race_aggregates import Runs
-from bench.reports.race_draws import Draws, interval
 from bench.reports.race_groups import Group, by_task, group_searchers, parse_family
 from bench.reports.race_pairs import catch_up, pairs
 from bench.reports.race_ranks import rank
 from bench.reports.race_traces import MARKS, Entry, read_entries
 from bench.reports.sample import defined
-from bench.reports.searches import Curve
+from bench.reports.searches import Curve, band
 
 STATISTICS = ("mean", "median", "iqm")
 _POINTS = 30
@@ -59,7 +60,7 @@ class Race:
     curves: Mapping[str, Sequence[Curve]]
     """By statistic, `mean` or `iqm`: regret against queries."""
     profiles: Mapping[int, Mapping[str, Floats]]
-    """By mark and searcher: `4 x t` thresholds, shares, and the ends of their intervals."""
+    """By mark and searcher: `2 x t` thresholds and shares."""
 
     def records(self) -> dict[str, Sequence[Record]]:
         """All records by the name of the file they are written to."""
@@ -77,8 +78,6 @@ def measure_race(
     study: Study,
     results: Path,
     *,
-    rng: np.random.Generator,
-    resamples: int = 1000,
     reference: str | None = None,
     marks: Sequence[int] = MARKS,
 ) -> Race | None:
@@ -87,8 +86,6 @@ def measure_race(
     Args:
         study: The study, as loaded from `results`.
         results: The folder that runs wrote to.
-        rng: What resamples are drawn from; it is copied, not advanced.
-        resamples: How many.
         reference: The searcher that others are compared with; that of the first row if None.
         marks: The numbers of queries to compare at.
 
@@ -100,10 +97,9 @@ def measure_race(
     if not any(by_task(entries, mark) for mark in shown):
         return None
     reference = reference or _first(entries)
-    draws = Draws(rng, resamples)
     groups = group_searchers(entries, reference)
-    regrets, curves = _regrets(entries, draws)
-    ranked = [rank(entries, group, mark, draws) for group in groups for mark in shown]
+    regrets, curves = _regrets(entries)
+    ranked = [rank(entries, group, mark) for group in groups for mark in shown]
     runs = Runs.of(entries, shown[0])
     return Race(
         reference=reference,
@@ -112,11 +108,11 @@ def measure_race(
         regrets=regrets,
         ranks=[defined(record) for records, _ in ranked for record in records],
         tests=[defined(record) for _, record in ranked if record],
-        pairs=[defined(r) for g in groups for r in pairs(entries, g, shown, draws)],
-        catch_up=[defined(r) for r in catch_up(entries, reference, shown, draws)],
-        aggregates=[defined(r) for mark in shown for r in runs.aggregates(mark, draws)],
+        pairs=[defined(r) for g in groups for r in pairs(entries, g, shown)],
+        catch_up=[defined(r) for r in catch_up(entries, reference, shown)],
+        aggregates=[defined(r) for mark in shown for r in runs.aggregates(mark)],
         curves=curves,
-        profiles={mark: runs.profiles(mark, draws) for mark in shown},
+        profiles={mark: runs.profiles(mark) for mark in shown},
     )
 
 
@@ -124,10 +120,10 @@ def _first(entries: Sequence[Entry]) -> str:
     return min(entries, key=lambda entry: entry.place).searcher
 
 
-def _summary(values: Floats, draws: Draws, names: Sequence[str] = STATISTICS) -> dict[str, Floats]:
+def _summary(values: Floats, names: Sequence[str] = STATISTICS) -> dict[str, Floats]:
     """By statistic `3 x c`: value, low and high of the columns of `n x c` values.
 
-    A column in which a seed has no value yet has none; one seed has no interval.
+    A column in which a seed has no value yet has none; only the mean has intervals.
     """
     n, columns = values.shape
     found = {name: np.full((3, columns), np.nan) for name in names}
@@ -139,13 +135,12 @@ def _summary(values: Floats, draws: Draws, names: Sequence[str] = STATISTICS) ->
     once = np.ones((1, n), dtype=np.int64)
     for place, name in enumerate(names):
         found[name][0, known] = trimmed_means(values[:, known], once, of)[place, 0]
-    if n > 1:
-        for name, drawn in zip(names, trimmed_means(values[:, known], draws(n), of), strict=True):
-            found[name][1:, known] = interval(drawn)
+    low, high = mean_interval(values[:, known])
+    found["mean"][1:, known] = np.maximum(low, 0.0), high
     return found
 
 
-def _regrets(entries: Sequence[Entry], draws: Draws) -> tuple[list[Record], dict[str, list[Curve]]]:
+def _regrets(entries: Sequence[Entry]) -> tuple[list[Record], dict[str, list[Curve]]]:
     """What every searcher reached at the marks, and its curves."""
     records: list[Record] = []
     curves: dict[str, list[Curve]] = {"mean": [], "iqm": []}
@@ -153,17 +148,18 @@ def _regrets(entries: Sequence[Entry], draws: Draws) -> tuple[list[Record], dict
     for entry in entries:
         seeds.setdefault(entry.task, set()).update(entry.seeds.tolist(), entry.failed)
     for entry in entries:
-        at_marks = _summary(entry.regret[:, entry.marks - 1], draws)
-        tests = _summary(entry.test_regret, draws)
+        at_marks = _summary(entry.regret[:, entry.marks - 1])
+        tests = _summary(entry.test_regret)
         for place, mark in enumerate(entry.marks.tolist()):
             row = _facts(entry, place, mark, seeds[entry.task])
             for prefix, statistics in (("regret", at_marks), ("test_regret", tests)):
                 for name, values in statistics.items():
-                    for ending, value in zip(("", "_low", "_high"), values[:, place], strict=True):
+                    endings = ("", "_low", "_high") if name == "mean" else ("",)
+                    for ending, value in zip(endings, values[:, place], strict=False):
                         row[f"{prefix}_{name}{ending}"] = float(value)
             records.append(defined(row))
         grid = np.unique(np.geomspace(1, entry.budget, _POINTS).round().astype(np.int64))
-        for name, found in _summary(entry.regret[:, grid - 1], draws, list(curves)).items():
+        for name, found in _summary(entry.regret[:, grid - 1], list(curves)).items():
             curves[name].extend(_curve(entry, grid, found))
     records.sort(key=lambda record: (record["task"], record["queries"]))
     return records, curves
@@ -193,11 +189,11 @@ def _mean(values: Floats) -> float:
 
 
 def _curve(entry: Entry, grid: Ints, found: Floats) -> Iterator[Curve]:
-    """The curve where it is known; a single seed's band has no width."""
+    """The curve where it is known; its band has no width where there is no interval."""
     value, low, high = found
     known = np.isfinite(value)
     if known.any():
-        low, high = (np.where(np.isnan(end), value, end)[known] for end in (low, high))
+        low, high = (end[known] for end in band(value, low, high))
         at = grid[known].astype(np.float64)
         count = len(entry.seeds)
         yield Curve(entry.task, entry.searcher, "queries", at, value[known], low, high, count)

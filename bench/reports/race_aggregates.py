@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.base import Floats, Record
-from bench.metrics.ranking import profile, trimmed_means
+from bench.metrics.ranking import profile
 from bench.metrics.regret import interquartile_mean
-from bench.reports.race_draws import Draws, interval
 from bench.reports.race_groups import by_task
 from bench.reports.race_traces import Entry
 
@@ -54,31 +53,25 @@ class Runs:
         known = entry.at(mark)
         return known[np.isfinite(known)] / self.units[entry.task]
 
-    def aggregates(self, mark: int, draws: Draws) -> Iterator[Record]:
+    def aggregates(self, mark: int) -> Iterator[Record]:
         """The interquartile mean of a searcher's pooled runs, failed ones left out and counted.
 
         Yields:
-            Records of queries, searcher, tasks, runs, failed, iqm, iqm_low and iqm_high.
+            Records of queries, searcher, tasks, runs, failed and iqm.
         """
         for name, entries in self._comparable(mark):
             values = [self._values(entry, mark) for entry in entries]
             pooled = np.concatenate(values)
             record: Record = {"queries": mark, "searcher": name, "tasks": len(entries)}
             record |= {"runs": pooled.size, "failed": sum(len(e.failed) for e in entries)}
-            record |= dict.fromkeys(("iqm", "iqm_low", "iqm_high"), np.nan)
-            if all(each.size for each in values):
-                counts = draws(*(each.size for each in values))
-                drawn = trimmed_means(pooled[:, None], counts, [pooled.size // 4])
-                low, high = interval(drawn[0, :, 0])
-                record |= {"iqm": interquartile_mean(pooled)}
-                record |= {"iqm_low": float(low), "iqm_high": float(high)}
-            yield record
+            every = all(each.size for each in values)
+            yield record | {"iqm": interquartile_mean(pooled) if every else np.nan}
 
-    def profiles(self, mark: int, draws: Draws) -> dict[str, Floats]:
+    def profiles(self, mark: int) -> dict[str, Floats]:
         """The share of a searcher's runs at or below a regret; a failed run never gets there.
 
         Returns:
-            By searcher `4 x t`: thresholds, shares, and the ends of their 95 % intervals.
+            By searcher `2 x t`: thresholds and shares.
         """
         found = {}
         for name, entries in self._comparable(mark):
@@ -86,11 +79,8 @@ class Runs:
                 np.concatenate([self._values(entry, mark), np.full(len(entry.failed), np.inf)])
                 for entry in entries
             ]
-            sizes = [each.size for each in values]
-            if all(sizes):
+            if all(each.size for each in values):
                 pooled = np.concatenate(values)
                 once = np.ones((1, pooled.size), dtype=np.int64)
-                share = profile(pooled, THRESHOLDS, once)[0]
-                ends = interval(profile(pooled, THRESHOLDS, draws(*sizes)))
-                found[name] = np.stack([THRESHOLDS, share, *ends])
+                found[name] = np.stack([THRESHOLDS, profile(pooled, THRESHOLDS, once)[0]])
         return found

@@ -18,6 +18,7 @@ SCORED_MARKS = (25, 50, 100)
 _TICKS = (1, 3, 10, 30, 100, 300, 1000)
 _SECTION = "race"
 _STATISTICS = {"iqm": "Interquartile mean", "mean": "Mean"}
+_BANDS = {"iqm": "", "mean": ", with its 95 % band, from ten seeds on"}
 
 
 def race_figures(race: Race, metric: str | None) -> Iterator[tuple[Picture, Figure]]:
@@ -38,8 +39,8 @@ def race_figures(race: Race, metric: str | None) -> Iterator[tuple[Picture, Figu
             lines = [line for line in race.curves[name] if line.searcher in group.searchers]
             caption = (
                 f"{who} {words} over seeds of the validation regret of the best architecture so "
-                "far, with its 95 % bootstrap band. Dashed lines in panels that name a proxy are "
-                "searchers that use it."
+                f"far{_BANDS[name]}. Dashed lines in panels that name a proxy are searchers that "
+                "use it."
             )
             for number, figure in enumerate(search_curves(lines, metric), start=1):
                 _log_queries(figure)
@@ -49,14 +50,14 @@ def race_figures(race: Race, metric: str | None) -> Iterator[tuple[Picture, Figu
         if drawn is not None:
             caption = (
                 f"{who} The share of runs, of all tasks together, whose regret is at most that "
-                "many times the unit of the task (see the table of interquartile means), with 95 % "
-                "stratified bootstrap bands. A failed run never gets there."
+                "many times the unit of the task (see the table of interquartile means). A failed "
+                "run never gets there."
             )
             yield Picture(f"race-{group.label}-profile", _SECTION, caption), drawn
     for mark in (mark for mark in SCORED_MARKS if mark in race.marks):
         caption = (
             f"Mean validation regret after {mark} queries against the number of architectures "
-            "whose proxies were read, with 95 % bootstrap bands over seeds. Dotted lines score "
+            "whose proxies were read, with 95 % bands over seeds. Dotted lines score "
             "none. An axis is linear up to its first tick above zero, and logarithmic from there."
         )
         for number, figure in enumerate(scored_figures(race.regrets, mark, metric), start=1):
@@ -77,7 +78,7 @@ def _rank_picture(race: Race, label: str, who: str) -> Iterator[tuple[Picture, F
     drawn = rank_figure(race.ranks, race.tests, label)
     if drawn is not None:
         caption = (
-            f"{who} Average rank over tasks and seeds (points, 95 % bootstrap intervals), and "
+            f"{who} Average rank over tasks and seeds (points, 95 % intervals), and "
             "over tasks alone (diamonds). Upright bars join searchers whose ranks over tasks lie "
             "no farther apart than Nemenyi's critical difference (CD) at 5 %."
         )

@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.base import Floats, Record
 from bench.metrics.compare import holm
+from bench.metrics.intervals import mean_interval
 from bench.metrics.ranking import signed_rank
-from bench.reports.race_draws import Draws, interval
 from bench.reports.race_groups import Group, by_task, most_scored, parse_family
 from bench.reports.race_traces import Entry
 
@@ -17,9 +17,7 @@ _DIGITS = 9
 """Differences are rounded to so many digits: what is left of a rounding is no difference."""
 
 
-def pairs(
-    entries: Sequence[Entry], group: Group, marks: Sequence[int], draws: Draws
-) -> Iterator[Record]:
+def pairs(entries: Sequence[Entry], group: Group, marks: Sequence[int]) -> Iterator[Record]:
     """Compare the group's reference with its other members, on every task after every mark.
 
     Yields:
@@ -38,14 +36,14 @@ def pairs(
                 if name != group.reference and name in here:
                     facts: Record = {"group": group.label, "task": task, "queries": mark}
                     facts |= {"reference": group.reference, "searcher": name}
-                    found.append(facts | _compared(here[name], here[group.reference], mark, draws))
+                    found.append(facts | _compared(here[name], here[group.reference], mark))
             for record, p in zip(found, holm([r["p"] for r in found]), strict=True):
                 yield record | {"p_holm": float(p)}
 
 
-def _compared(entry: Entry, reference: Entry, mark: int, draws: Draws) -> Record:
+def _compared(entry: Entry, reference: Entry, mark: int) -> Record:
     values = _differences(entry, reference, mark)
-    low, high = _ends(values, draws)
+    low, high = _ends(values)
     return {
         "seeds": values.size,
         "difference": float(values.mean()) if values.size else np.nan,
@@ -66,16 +64,12 @@ def _differences(entry: Entry, reference: Entry, mark: int) -> Floats:
     return known
 
 
-def _ends(values: Floats, draws: Draws) -> tuple[float, float]:
-    if values.size < 2:
-        return np.nan, np.nan
-    low, high = interval(draws(values.size) @ values / values.size)
-    return float(low), float(high)
+def _ends(values: Floats) -> tuple[float, float]:
+    low, high = mean_interval(values[:, None])
+    return float(low[0]), float(high[0])
 
 
-def catch_up(
-    entries: Sequence[Entry], reference: str, marks: Sequence[int], draws: Draws
-) -> Iterator[Record]:
+def catch_up(entries: Sequence[Entry], reference: str, marks: Sequence[int]) -> Iterator[Record]:
     """From how many scored architectures on other families are as good as the reference's.
 
     Yields:
@@ -98,7 +92,7 @@ def catch_up(
                     if most_scored(theirs) > 0 and len(ours.seeds):
                         facts: Record = {"task": task, "queries": mark, "reference": ours.searcher}
                         facts |= {"reference_scored": scored_at(ours, mark), "family": name}
-                        yield facts | _caught(ours, theirs, mark, draws)
+                        yield facts | _caught(ours, theirs, mark)
 
 
 def scored_at(entry: Entry, mark: int) -> float:
@@ -107,7 +101,7 @@ def scored_at(entry: Entry, mark: int) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def _caught(ours: Entry, theirs: Sequence[Entry], mark: int, draws: Draws) -> Record:
+def _caught(ours: Entry, theirs: Sequence[Entry], mark: int) -> Record:
     reached, behind, tried = [], [], []
     for entry in theirs:
         values = _differences(entry, ours, mark)
@@ -116,7 +110,7 @@ def _caught(ours: Entry, theirs: Sequence[Entry], mark: int, draws: Draws) -> Re
             tried.append(scored)
             if values.mean() <= 0:
                 reached.append(scored)
-            if _ends(values, draws)[0] > 0:
+            if _ends(values)[0] > 0:
                 behind.append(scored)
     return {
         "caught_up_at": min(reached, default=np.nan),

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bench.base import Floats, Record
+from bench.metrics.intervals import stratified_interval
 from bench.metrics.ranking import average_ranks, critical_difference, friedman
-from bench.reports.race_draws import Draws, interval
 from bench.reports.race_groups import Group, by_task
 from bench.reports.race_traces import Entry
 
@@ -21,9 +21,7 @@ _DIGITS = 9
 """Mean ranks are rounded to so many digits, so that equal ones tie whatever the order of sums."""
 
 
-def rank(
-    entries: Sequence[Entry], group: Group, mark: int, draws: Draws
-) -> tuple[list[Record], Record]:
+def rank(entries: Sequence[Entry], group: Group, mark: int) -> tuple[list[Record], Record]:
     """Average ranks of a group's searchers at a mark, best first, and the test of them.
 
     Only searchers that ran on every task of the group are ranked; the others come last, without
@@ -55,7 +53,7 @@ def rank(
         return partial, {}
     means = np.array([ranks.mean(axis=0) for ranks in blocks])
     task_ranks = average_ranks(means.round(_DIGITS)).mean(axis=0)
-    low, high = interval(_resampled(blocks, draws))
+    low, high = stratified_interval(blocks)
     facts |= {"tasks": len(blocks)}
     shared = {"blocks": sum(map(len, blocks)), "incomplete": incomplete}
     records = [
@@ -92,15 +90,6 @@ def regret_blocks(entries: Sequence[Entry], mark: int) -> Floats:
         values[np.searchsorted(seeds, entry.seeds), column] = entry.at(mark)
         values[np.searchsorted(seeds, sorted(entry.failed)), column] = np.inf
     return values
-
-
-def _resampled(blocks: Sequence[Floats], draws: Draws) -> Floats:
-    """`r x m` average ranks, the seeds of each task resampled by themselves."""
-    sizes = [len(ranks) for ranks in blocks]
-    counts = np.split(draws(*sizes), np.cumsum(sizes)[:-1], axis=1)
-    sums = [count @ ranks / len(ranks) for count, ranks in zip(counts, blocks, strict=True)]
-    means: Floats = np.mean(sums, axis=0)
-    return means
 
 
 def _test(means: Floats) -> Record:

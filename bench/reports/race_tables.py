@@ -44,7 +44,7 @@ def task_tables(race: Race) -> list[Table]:
             ]
             rows.append(tuple(map(Cell, cells)))
         caption = (
-            f"Regret on {task} after so many queries, over seeds, with 95 % bootstrap intervals: "
+            f"Regret on {task} after so many queries, over seeds, with 95 % intervals of means: "
             "of the best validation value so far, and of its architecture's test value. Scored "
             "are the architectures whose proxies were read by then, seconds are simulated; stopped "
             "counts searches that had given back the rest of their budget."
@@ -105,7 +105,7 @@ def _rank_table(race: Race, label: str) -> Table:
     incomplete = max((r["incomplete"] for r in records), default=0)
     caption = (
         f"Average rank over tasks and seeds, {_scoring(label)}, ties averaged, failed searches "
-        "last; with 95 % bootstrap intervals, seeds of each task resampled. Seeds left out, as "
+        "last; with 95 % intervals over the seeds of each task. Seeds left out, as "
         f"some searcher lacks them: {incomplete:,}; searchers left out, as they were not run on "
         f"every task: {len(unranked):,}."
         + (f" Friedman's test of tasks' mean ranks: {told}." if told else "")
@@ -155,8 +155,8 @@ def _aggregate_table(race: Race) -> Table:
     rows = _wide(race, race.aggregates, lambda r: Cell(with_interval(r, "iqm", 3)), _mean_of("iqm"))
     failed = sum({r["searcher"]: r["failed"] for r in race.aggregates}.values())
     caption = (
-        "Interquartile mean of regret over the runs of all tasks, with 95 % stratified bootstrap "
-        "intervals. The unit of a task is the mean regret of its searchers after "
+        "Interquartile mean of regret over the runs of all tasks. The unit of a task is the mean "
+        "regret of its searchers after "
         f"{race.marks[0]} queries; tasks without regret by then, and searchers not run on every "
         f"task, are left out, and so are failed runs: {failed:,}."
     )

@@ -1,27 +1,24 @@
-"""A task's scores and truth as metrics want them, with the resamples all its proxies share."""
+"""A task's scores and truth as metrics want them, and the resamples all its proxies share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.base import Bools, Floats, Ints, Record
-from bench.metrics.bootstrap import resample
+from bench.metrics.draws import Counts
+from bench.metrics.intervals import Redrawn, redraw
 from bench.metrics.rank import failures_last
 
 REFERENCE = "params"
 """The proxy that others are compared with, and given which partial correlations are taken."""
 
-Counts: TypeAlias = NDArray[np.integer[Any]]
-
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """The `n` architectures of a task whose truth is known, and their resamples."""
+    """The `n` architectures of a task whose truth is known, and how they are drawn anew."""
 
     scores: Mapping[str, Floats]
     """`n` values by proxy, failures as -inf, NaN where not recorded."""
@@ -31,10 +28,18 @@ class Sample:
     """`n` scores of the reference proxy, if there are any."""
     sign: float
     """What turns `truth` back into the source's units."""
-    counts: Counts
-    """`r x n`: how often each architecture stands in each resample."""
-    groups: Ints | None = None
-    """`n` numbers, equal in architectures that share their scores; None where each has its own."""
+    redrawn: Redrawn
+    """The same for all proxies: what intervals are read off."""
+
+    @property
+    def counts(self) -> Counts:
+        """`r x n`: how often each architecture stands in each table drawn anew."""
+        return self.redrawn.counts
+
+    @property
+    def groups(self) -> Ints | None:
+        """`n` numbers, equal in architectures that share their scores; None without any."""
+        return self.redrawn.groups
 
     def common(self) -> Bools:
         """Which of `n` rows every proxy scored with a finite number.
@@ -67,7 +72,7 @@ def draw_sample(
         rng: Draws the resamples.
         params: `n` values of the reference proxy; those in `scores` if None.
         maximise: Whether a larger truth is better; if not, it is turned round.
-        resamples: How many bootstrap resamples.
+        resamples: How many bootstrap resamples, where rows are so many that they are resampled.
         groups: `n` numbers, equal in rows that share their scores: they are drawn together. Each
             row by itself if None.
 
@@ -91,10 +96,7 @@ def draw_sample(
         truth=truth[known] if maximise else -truth[known],
         given=None if params is None else failures_lowest(params[known]),
         sign=1.0 if maximise else -1.0,
-        counts=(
-            resample(n, resamples, rng, shared) if n else np.zeros((resamples, 0), dtype=np.uint16)
-        ),
-        groups=shared,
+        redrawn=redraw(n, resamples, rng, shared),
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from bench.base import Floats, Record
 from bench.metrics.bootstrap import interval
 from bench.metrics.influence import kendall_tau
+from bench.metrics.intervals import t_quantile, tau_error
 from bench.reports.sample import Sample, defined
 from bench.reports.tables import Cell, Table, number
 
@@ -23,8 +24,6 @@ SIZES = (50, 100, 200, 500, 1000, 2000, 5000)
 PROXIES = 4
 """As many proxies, those of highest tau, are compared."""
 SUBSETS = 200
-_NORMAL = 1.959963984540054
-"""The 97.5 % quantile of the normal distribution."""
 
 
 def sample_networks(
@@ -45,7 +44,7 @@ def sample_networks(
         Records of task, proxy, architectures (all that are compared), kendall (on all of them),
         networks (in a subset), subsets, kendall_mean over subsets, kendall_low and kendall_high
         (95 % of subsets lie between), own_low and own_high (the mean ends of the 95 % interval
-        that a subset gives for itself, of the infinitesimal jackknife), and first: the share of
+        that a subset gives for itself), and first: the share of
         subsets in which this proxy has the highest tau, ties shared.
     """
     names = _strongest(data)
@@ -65,12 +64,12 @@ def sample_networks(
             rows = rng.choice(known, size, replace=False)
             taus = [kendall_tau(score[rows], data.truth[rows]) for score in scores]
             drawn[subset] = [tau.value for tau in taus]
-            errors[subset] = [np.sqrt(tau.influence @ tau.influence) for tau in taus]
+            errors[subset] = [tau_error(tau.influence, np.ones(size, bool)) for tau in taus]
         first = _first(drawn)
         for place, name in enumerate(names):
             record: Record = {"task": task, "proxy": name, "architectures": len(known)}
             record |= {"kendall": whole[place], "networks": size, "subsets": subsets}
-            record |= _summary(drawn[:, place], errors[:, place])
+            record |= _summary(drawn[:, place], float(t_quantile(size - 1)) * errors[:, place])
             records.append(defined(record | {"first": float(first[place])}))
     return records
 
@@ -86,14 +85,15 @@ def _strongest(data: Sample) -> list[str]:
     return sorted(taus, key=lambda name: (-taus[name], name))[:PROXIES]
 
 
-def _summary(drawn: Floats, errors: Floats) -> Record:
+def _summary(drawn: Floats, reach: Floats) -> Record:
+    """Over subsets, by the tau of each and how far its own interval reaches."""
     low, high = interval(drawn)
     fine = ~np.isnan(drawn)
     if not fine.any():
         return dict.fromkeys(
             ("kendall_mean", "kendall_low", "kendall_high", "own_low", "own_high"), float("nan")
         )
-    reach = _NORMAL * errors[fine]
+    reach = reach[fine]
     return {
         "kendall_mean": float(drawn[fine].mean()),
         "kendall_low": low,

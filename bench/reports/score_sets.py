@@ -13,6 +13,7 @@ from bench.base import BenchError, DataError, Floats, Ints, Record
 from bench.reports.attachments import Attachments, floats
 from bench.runs import members
 from bench.runs.classes import of_function
+from bench.runs.score import borrowers
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,12 @@ class ScoreSet:
     groups: Ints | None = None
     """`n` numbers, equal in architectures that share their scores; None where each has its own."""
 
+    errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How many architectures failed for each reason, by proxy, as far as the run told."""
+
+    by_class: int = 0
+    """How many architectures have the score of another of the same function."""
+
     @property
     def target(self) -> Floats:
         """The `n` values of the accuracy that correlations are taken against."""
@@ -70,6 +77,8 @@ def score_set(folder: Path, row: Record, attachments: Attachments, *, shared: bo
             f"expected columns {', '.join(wanted)} in {folder / row['file']}; got none called "
             f"{', '.join(missing) or truth}"
         )
+    groups = _groups(row, columns, shared=shared)
+    told = row.get("by_class")
     return ScoreSet(
         task=str(row["task"]),
         space=str(row["space"]),
@@ -84,7 +93,9 @@ def score_set(folder: Path, row: Record, attachments: Attachments, *, shared: bo
         targets=_prefixed(columns, "target:"),
         repeats=_prefixed(columns, "repeat:"),
         seed=int(row["seed"]),
-        groups=_groups(row, columns, shared=shared),
+        groups=groups,
+        errors={str(name): dict(counts) for name, counts in (row.get("errors") or {}).items()},
+        by_class=borrowers(groups) if told is None else int(told),
     )
 
 

@@ -1,19 +1,18 @@
 """Searches put together over seeds: what was found at the end, and the best so far on the way.
 
-Intervals are percentile bootstraps of the mean over seeds.
+Intervals are of the mean over seeds (`bench.metrics.intervals.mean_interval`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
 from bench.base import BudgetError, Floats, Record
-from bench.metrics.bootstrap import resample
+from bench.metrics.intervals import mean_interval
 from bench.metrics.regret import anytime_regret
 from bench.reports.load import Search
 
@@ -22,7 +21,10 @@ _REGRETS = ("test_regret", "regret")
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """The mean regret so far of one searcher on one task, with its 95 % band over seeds."""
+    """The mean regret so far of one searcher on one task, with its 95 % band over seeds.
+
+    The band has no width where there is no interval.
+    """
 
     task: str
     searcher: str
@@ -58,9 +60,7 @@ def _by_group(
     return [(name, list(group)) for name, group in groupby(ordered, key)]
 
 
-def summarise(
-    searches: Sequence[Search], *, rng: np.random.Generator, resamples: int = 1000
-) -> list[Record]:
+def summarise(searches: Sequence[Search]) -> list[Record]:
     """Mean, deviation and interval of the final regrets, by task, budget and searcher.
 
     Returns:
@@ -77,10 +77,10 @@ def summarise(
             row |= {"unit": unit, "seeds": len(runs)}
             row["queries"] = float(np.mean([run.queries for run in runs]))
             for name in _REGRETS:
-                row |= _moments(name, runs, resamples, rng)
+                row |= _moments(name, runs)
             rows.append(row)
         for name in _REGRETS:
-            best = _clear_best(name, group, rows, resamples, rng)
+            best = _clear_best(name, group, rows)
             for row in rows:
                 row[f"{name}_best"] = row["searcher"] == best
         records += rows
@@ -92,41 +92,21 @@ def _task_and_budget(search: Search) -> tuple[str, ...]:
     return search.task, unit, f"{amount:020.3f}", search.budget
 
 
-def _moments(name: str, runs: Sequence[Search], resamples: int, rng: np.random.Generator) -> Record:
+def _moments(name: str, runs: Sequence[Search]) -> Record:
     values = np.array([getattr(run, name) for run in runs])
     values = values[np.isfinite(values)]
     n = values.size
-    low, high = _mean_interval(values[:, None], resamples, rng) if n > 1 else (None, None)
+    low, high = (float(max(end[0], 0.0)) for end in mean_interval(values[:, None]))
     return {
         f"{name}_n": n,
         name: float(values.mean()) if n else None,
         f"{name}_sd": float(values.std(ddof=1)) if n > 1 else None,
-        f"{name}_low": None if low is None else float(low[0]),
-        f"{name}_high": None if high is None else float(high[0]),
+        f"{name}_low": None if np.isnan(low) else low,
+        f"{name}_high": None if np.isnan(high) else high,
     }
 
 
-def _mean_interval(
-    values: Floats, resamples: int, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """The 95 % interval of the mean over rows of `n x t` values, as `t` lows and highs.
-
-    Every call draws the same resamples, so that groups of as many seeds are paired, and no
-    interval depends on which other groups there are.
-    """
-    counts = resample(len(values), resamples, deepcopy(rng))
-    means = counts @ values / len(values)
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    return low, high
-
-
-def _clear_best(
-    name: str,
-    group: Sequence[Search],
-    rows: Sequence[Record],
-    resamples: int,
-    rng: np.random.Generator,
-) -> str | None:
+def _clear_best(name: str, group: Sequence[Search], rows: Sequence[Record]) -> str | None:
     """The searcher of smallest mean, if it beats the runner-up on the seeds both have."""
     ranked = sorted((row for row in rows if row[name] is not None), key=lambda row: row[name])
     if len(ranked) < 2:
@@ -138,15 +118,11 @@ def _clear_best(
     shared = sorted(first.keys() & second.keys())
     differences = np.array([first[seed] - second[seed] for seed in shared])
     differences = differences[np.isfinite(differences)]
-    if differences.size < 2:
-        return None
-    _, high = _mean_interval(differences[:, None], resamples, rng)
+    _, high = mean_interval(differences[:, None])
     return str(ranked[0]["searcher"]) if high[0] < 0 else None
 
 
-def curves(
-    searches: Sequence[Search], unit: str, *, rng: np.random.Generator, resamples: int = 1000
-) -> list[Curve]:
+def curves(searches: Sequence[Search], unit: str) -> list[Curve]:
     """Mean regret so far against queries or seconds, at each searcher's largest such budget.
 
     A search that stopped early keeps its last regret; a curve begins where every seed has made
@@ -163,15 +139,13 @@ def curves(
     for (task, searcher), group in _by_group(usable, lambda s: (s.task, s.searcher)):
         largest = max(parse_budget(run.budget)[1] for run in group)
         runs = [run for run in group if parse_budget(run.budget)[1] == largest]
-        curve = _curve(runs, unit, resamples, rng)
+        curve = _curve(runs, unit)
         if curve is not None:
             found.append(Curve(task, searcher, unit, *curve, seeds=len(runs)))
     return found
 
 
-def _curve(
-    runs: Sequence[Search], unit: str, resamples: int, rng: np.random.Generator
-) -> tuple[Floats, Floats, Floats, Floats] | None:
+def _curve(runs: Sequence[Search], unit: str) -> tuple[Floats, Floats, Floats, Floats] | None:
     positions = [_positions(run, unit) for run in runs]
     if any(not len(at) for at in positions):
         return None
@@ -188,8 +162,17 @@ def _curve(
             for run, at in zip(runs, positions, strict=True)
         ]
     )
-    low, high = _mean_interval(matrix, resamples, rng)
-    return grid, matrix.mean(axis=0), low, high
+    mean = matrix.mean(axis=0)
+    return grid, mean, *band(mean, *mean_interval(matrix))
+
+
+def band(mean: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """The ends of an interval of a mean regret, never below 0, as a band that is known throughout.
+
+    Where there is no interval it has no width.
+    """
+    nothing = np.isnan(low)
+    return np.where(nothing, mean, np.maximum(low, 0.0)), np.where(nothing, mean, high)
 
 
 def _positions(run: Search, unit: str) -> Floats:

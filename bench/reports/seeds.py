@@ -13,36 +13,32 @@ from itertools import combinations, groupby
 import numpy as np
 
 from bench.base import Floats, Ints, Record
-from bench.metrics.bootstrap import resample
+from bench.metrics.influence import kendall_tau
+from bench.metrics.intervals import tau_error
 from bench.metrics.rank import failures_last, kendall
-from bench.reports.sample import Counts, defined
+from bench.reports.sample import defined
 from bench.reports.score_sets import ScoreSet
 from bench.reports.tables import Cell, Table, number
 
 
-def compare_seeds(
-    repeats: Sequence[ScoreSet], *, rng: np.random.Generator, resamples: int = 1000
-) -> list[Record]:
+def compare_seeds(repeats: Sequence[ScoreSet]) -> list[Record]:
     """Compare the correlations of the same proxies and architectures under several seeds.
 
-    Failures rank last. Sampling error is the bootstrap's over architectures, averaged over seeds.
+    Failures rank last. Sampling error is the jackknife's over architectures, averaged over seeds.
 
     Args:
         repeats: Scores of tasks under several seeds, by task and seed.
-        rng: Draws the resamples.
-        resamples: How many.
 
     Returns:
         Records of task, proxy, n (architectures that all seeds scored), seeds, kendall_mean,
-        kendall_low and kendall_high (of single seeds), kendall_sd_seed, kendall_sd_sampling,
+        kendall_least and kendall_most (of single seeds), kendall_sd_seed, kendall_sd_sampling,
         seed_share, seed_to_seed (mean tau between the scores of two seeds) and kendall_of_mean
         (of the mean rank over seeds); None where undefined.
     """
     records = []
     for task, group in groupby(repeats, key=lambda each: each.task):
         for name, scores, truth, groups in _shared(list(group)):
-            counts = resample(truth.size, resamples, rng, groups)
-            records.append(defined({"task": task, "proxy": name} | _of(scores, truth, counts)))
+            records.append(defined({"task": task, "proxy": name} | _of(scores, truth, groups)))
     return records
 
 
@@ -66,11 +62,13 @@ def _shared(sets: Sequence[ScoreSet]) -> Iterator[tuple[str, list[Floats], Float
                 yield name, ranked, truth[fine], None if groups is None else groups[fine]
 
 
-def _of(scores: Sequence[Floats], truth: Floats, counts: Counts) -> Record:
-    taus = np.array([kendall(score, truth) for score in scores])
-    drawn = np.array([kendall(score, truth, counts=counts) for score in scores])
+def _of(scores: Sequence[Floats], truth: Floats, groups: Ints | None) -> Record:
+    found = [kendall_tau(score, truth) for score in scores]
+    taus = np.array([tau.value for tau in found])
+    rows = np.ones(truth.size, dtype=bool)
+    errors = np.array([tau_error(tau.influence, rows, groups) for tau in found])
     between = float(taus.var(ddof=1))
-    sampling = float(np.nanvar(drawn, axis=1, ddof=1).mean())
+    sampling = float((errors**2).mean())
     pairs = [kendall(first, second) for first, second in combinations(scores, 2)]
     ranks: Floats = np.mean([_ranks(score) for score in scores], axis=0)
     whole = between + sampling
@@ -78,8 +76,8 @@ def _of(scores: Sequence[Floats], truth: Floats, counts: Counts) -> Record:
         "n": int(truth.size),
         "seeds": len(scores),
         "kendall_mean": float(taus.mean()),
-        "kendall_low": float(taus.min()),
-        "kendall_high": float(taus.max()),
+        "kendall_least": float(taus.min()),
+        "kendall_most": float(taus.max()),
         "kendall_sd_seed": between**0.5,
         "kendall_sd_sampling": sampling**0.5,
         "seed_share": between / whole if whole > 0 else float("nan"),

@@ -10,11 +10,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from bench.base import Record
+from bench.runs.row import in_words
+from bench.runs.score import told_by_class
 
 _MINUS = "\N{MINUS SIGN}"
 _NOTHING = "\N{EM DASH}"
@@ -161,7 +163,7 @@ def number(value: float | None, digits: int) -> str:
 
 def with_interval(record: Record, name: str, digits: int) -> str:
     """A value of a record and its interval: `0.632 [0.621, 0.643]`."""
-    low, high = record[f"{name}_low"], record[f"{name}_high"]
+    low, high = record.get(f"{name}_low"), record.get(f"{name}_high")
     if low is None or high is None:
         return number(record[name], digits)
     return f"{number(record[name], digits)} [{number(low, digits)}, {number(high, digits)}]"
@@ -186,8 +188,16 @@ def correlation_tables(records: Sequence[Record], leads: Sequence[Record]) -> li
             rows.append((Cell(r["proxy"]), best, *map(Cell, rest)))
         caption = (
             f"Rank correlation of proxies with accuracy on {task}, failures last, with 95 % "
-            "bootstrap intervals; τ common is on the architectures that every proxy scored."
+            "intervals; τ common is on the architectures that every proxy scored."
         )
+        if any(r.get("undefined") and r["best_of_10"] is None for r in ranked):
+            caption += (
+                f" Best of 10 is {_NOTHING}: fewer than ten have a score, so failures would be "
+                "among them."
+            )
+        by_class = max(r.get("by_class", 0) for r in ranked)
+        if by_class:
+            caption += f" {told_by_class(by_class, max(r['n'] for r in ranked))}."
         columns = ("proxy", "τ", "ρ", "τ common", "best of 10", "failed", "n")
         tables.append(Table(f"correlations-{task}", caption, columns, tuple(rows), 1))
     return tables
@@ -214,7 +224,7 @@ def search_tables(records: Sequence[Record]) -> list[Table]:
         )
         caption = (
             f"Regret of the architecture picked on {task}: mean ± standard deviation over seeds, "
-            "and the 95 % bootstrap interval of the mean."
+            "and the 95 % interval of the mean."
         )
         tables.append(Table(f"searches-{task}", caption, columns, tuple(rows), 2))
     return tables
@@ -230,8 +240,18 @@ def _interval_only(record: Record, name: str) -> str:
     return _NOTHING if low is None else f"[{number(low, 2)}, {number(high, 2)}]"
 
 
-def failure_records(correlations: Sequence[Record], failed: Sequence[Record]) -> list[Record]:
-    """What failed, counted: runs by what was run and why, then scores by task and proxy."""
+def failure_records(
+    correlations: Sequence[Record],
+    failed: Sequence[Record],
+    reasons: Mapping[str, Mapping[str, Mapping[str, int]]],
+) -> list[Record]:
+    """What failed, counted: runs by what was run and why, then scores by task and proxy.
+
+    Args:
+        correlations: As from `bench.reports.correlations.correlate`.
+        failed: The rows of runs that failed.
+        reasons: By task and proxy, how many architectures failed for each reason, where known.
+    """
     names = ("kind", "task", "searcher", "predictor", "budget", "error")
     runs = Counter(tuple(str(row.get(name) or "") for name in names) for row in failed)
     records: list[Record] = [
@@ -241,9 +261,11 @@ def failure_records(correlations: Sequence[Record], failed: Sequence[Record]) ->
     ]
     for record in correlations:
         if record["n_failed"]:
+            why = in_words(reasons.get(record["task"], {}).get(record["proxy"], {}))
             records.append(
                 {"kind": "architecture", "task": record["task"], "what": record["proxy"]}
-                | {"failed": record["n_failed"], "of": record["n"], "error": "no finite score"}
+                | {"failed": record["n_failed"], "of": record["n"]}
+                | {"error": why or "no finite score"}
             )
     return records
 

@@ -7,8 +7,7 @@ with the interval of both and of their difference.
 Direction. Costs (latency, energy, ...) are turned round, so that a positive correlation always
 says: a high score finds what is wanted, a fast architecture as well as a robust one.
 
-Intervals are 95 % percentiles over resamples of architectures, the same for all, to first order
-(`bench.metrics.influence`). Failures rank last.
+Intervals are 95 %, over architectures (`bench.metrics.intervals.tau_interval`). Failures rank last.
 """
 
 from __future__ import annotations
@@ -19,19 +18,34 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.base import Bools, Floats, Record
-from bench.metrics.bootstrap import interval
-from bench.metrics.influence import Tau, pair_tau, resampled
+from bench.metrics.influence import Tau, pair_tau
+from bench.metrics.intervals import tau_interval
 from bench.metrics.pareto import pareto_front
 from bench.reports.sample import Sample, defined
 from bench.reports.score_sets import ScoreSet
 
-_COSTS = frozenset({"latency", "energy", "seconds", "flops", "params", "bytes", "memory"})
+_COSTS = frozenset(
+    {
+        *(
+            "latency",
+            "latencies",
+            "energy",
+            "power",
+            "time",
+            "runtime",
+            "seconds",
+            "memory",
+            "bytes",
+        ),
+        *("flops", "macs", "params", "parameters", "loss", "losses", "error", "perplexity"),
+    }
+)
 _STRENGTH = re.compile(r"_eps-[0-9.]+$")
 """What tells targets apart that are one attack at several strengths."""
 
 
 def smaller_is_better(target: str) -> bool:
-    """Whether a target is a cost, by the words of its name.
+    """Whether a target is a cost, such as a latency or a loss, by the words of its name.
 
     >>> smaller_is_better("raspi4_latency_ms"), smaller_is_better("fgsm@Linf_eps-1.0")
     (True, False)
@@ -94,34 +108,39 @@ def _records(
 
     Accuracy itself is the last of them.
     """
-    values = np.array([tau.value for tau in (*found, *accuracy)])
-    influences = np.stack([tau.influence for tau in (*found, *accuracy)], axis=1)
-    drawn = resampled(values, influences, data.counts)
-    best = _clear_best(values[: len(found) - 1], drawn, recorded)
+    best = _clear_best(data, found[:-1], recorded)
     records = []
-    for place in range(len(found)):
-        of_target, of_accuracy = place, len(found) + place
+    for place, (of_target, of_accuracy) in enumerate(zip(found, accuracy, strict=True)):
         record: Record = {}
-        for name, column in (("kendall", of_target), ("accuracy_kendall", of_accuracy)):
-            low, high = interval(drawn[:, column])
-            record |= {name: float(values[column]), f"{name}_low": low, f"{name}_high": high}
-        record["difference"] = float(values[of_target] - values[of_accuracy])
-        record["low"], record["high"] = interval(drawn[:, of_target] - drawn[:, of_accuracy])
+        rows = recorded[place]
+        for name, tau in (("kendall", of_target), ("accuracy_kendall", of_accuracy)):
+            low, high = tau_interval(tau.value, tau.influence, rows, data.groups)
+            record |= {name: tau.value, f"{name}_low": low, f"{name}_high": high}
+        record["difference"] = of_target.value - of_accuracy.value
+        record["low"], record["high"] = _difference(data, of_target, of_accuracy, rows)
         record["inverted"] = (_side(record, "kendall") * _side(record, "accuracy_kendall")) < 0
         record["best"] = place == best
         records.append(record)
     return records
 
 
-def _clear_best(values: Floats, drawn: Floats, recorded: Sequence[Bools]) -> int | None:
-    """Which of `p` proxies leads the next one in all but the least 2.5 % of resamples."""
+def _difference(data: Sample, one: Tau, two: Tau, rows: Bools) -> tuple[float, float]:
+    """The interval of one tau less another on the same rows."""
+    influence = one.influence - two.influence
+    return tau_interval(one.value - two.value, influence, rows, data.groups, "difference")
+
+
+def _clear_best(data: Sample, found: Sequence[Tau], recorded: Sequence[Bools]) -> int | None:
+    """Which of `p` proxies leads the next one, by an interval of the lead that excludes zero."""
+    values = np.array([tau.value for tau in found])
     ranked = [place for place in np.argsort(-values, kind="stable") if not np.isnan(values[place])]
     if len(ranked) < 2:
         return None
     first, second = (int(place) for place in ranked[:2])
-    low, _ = interval(drawn[:, first] - drawn[:, second])
-    paired = np.array_equal(recorded[first], recorded[second])
-    return first if paired and low > 0 else None
+    if not np.array_equal(recorded[first], recorded[second]):
+        return None
+    low, _ = _difference(data, found[first], found[second], recorded[first])
+    return first if low > 0 else None
 
 
 def _side(record: Record, name: str) -> int:

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bench.base import BenchError, Record
 from bench.reports import tables
 from bench.reports._written import replace_files
+from bench.reports.gpu import gpu_tables
 from bench.reports.load import Study, load_study, nothing_in, study_names
 from bench.reports.numbers import measure
 from bench.reports.own_table import noise_tables
@@ -57,7 +57,7 @@ def write_reports(
         results: The folder that runs wrote to.
         reports: The folder to write to; what an earlier report wrote there is replaced.
         names: Of the studies; none for all.
-        resamples: How many bootstrap resamples stand behind every interval.
+        resamples: How many bootstrap resamples stand behind intervals of many architectures.
         workers: How many processes compute; the files are the same for any number.
         command: What the page says made it.
         left_out: Told the name of a study that cannot be reported, and why; the others are.
@@ -115,8 +115,8 @@ def _files(
 ) -> Iterator[tuple[str, bytes]]:
     """The files of one report: names relative to its folder, and contents."""
     numbers = measure(study, seed=SEED, resamples=resamples, workers=workers)
-    predicted = measure_predictions(study, seed=SEED, resamples=resamples, workers=workers)
-    race = measure_race(study, results, rng=np.random.default_rng(SEED), resamples=resamples)
+    predicted = measure_predictions(study, workers=workers)
+    race = measure_race(study, results)
     pictures = []
     images = {}
     with paper_style():
@@ -133,6 +133,7 @@ def _files(
         "searches": tables.search_tables(numbers.searches),
         "race": [] if race is None else short_tables(race),
         "predictions": prediction_tables(predicted),
+        "gpu": gpu_tables(study.checks),
         "profiles": profile_tables(study.profiles),
         "failures": [tables.failure_table(numbers.failures)] if numbers.failures else [],
     }
@@ -154,6 +155,7 @@ def _files(
         "own-noise-proxies": [record for each in numbers.own_tables for record in each.proxies],
         "noise": numbers.noise,
         "seeds": numbers.seeds,
+        "gpu": _same_fields(study.checks),
         "profiles": _same_fields(study.profiles),
         "searches": numbers.searches,
         "predictions": predicted.scores,

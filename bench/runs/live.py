@@ -58,6 +58,12 @@ class LiveRun:
     recipe: str | None = None
     """Of which training these are the networks and the images, as `bench.training.recipe.parse`
     reads it; None for images of `dataset` as they are. `shape` is its skeleton."""
+    whole: str | None = None
+    """The space or task of which these are all; None for a sample or selection. Only there does a
+    distinct one lend its score to the others of its class: a class of a sample was drawn as often
+    as it has members, and would weigh by their number once more."""
+    canonical: bool = False
+    """Whether each is the canonical form of its class, in place of the architectures as written."""
 
     def __post_init__(self) -> None:
         if self.stack > 1 and self.space != STACKED:

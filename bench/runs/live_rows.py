@@ -160,7 +160,7 @@ class Scorer:
     def _graph(self, proxy: GraphProxy, arch: Arch) -> _Result:
         started = time.perf_counter()
         scored = score_graphs(proxy, self._space, [arch])
-        reason = next(iter(scored.errors), None)
+        reason = next(iter(scored.reasons), None)
         value = float(scored.values[0]) if reason is None else None
         return value, reason, time.perf_counter() - started
 

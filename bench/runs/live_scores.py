@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.base import DataError, Floats, OptionError, Record, Space, Table, TableReader
 from bench.proxies.scorer import oriented
 from bench.runs import members
 from bench.runs.live_store import KEY, SCORES
-from bench.runs.store import ROWS
+from bench.runs.store import PROVENANCE, ROWS
 from bench.runs.streamed import finished
 
 
@@ -35,8 +37,9 @@ def live_reader(path: str, space: str) -> TableReader:
 def read_live(name: str, path: Path, space: Space) -> Table:
     """Read the scores of a live run: of its first seed, where it has several.
 
-    Rows stand for isomorphism classes where one of each was scored (`--distinct`). Rankings of
-    the whole population are no one architecture's score, and are left out.
+    Rows stand for isomorphism classes where one of each of the whole space was scored (`--all
+    --distinct`); one of each of a sample stands for itself. Rankings of the whole population are no
+    one architecture's score, and are left out.
 
     Args:
         name: The table's name.
@@ -64,7 +67,8 @@ def read_live(name: str, path: Path, space: Space) -> Table:
         accuracy={},
         scores={it: _scores(it, live.column(f"score:{it}").to_numpy()) for it in row["proxies"]},
         score_seconds={it: live.column(f"seconds:{it}").to_numpy() for it in row["proxies"]},
-        canonical=row["distinct"],
+        failures={it: _failures(live, it) for it in row["proxies"]},
+        canonical=row["distinct"] and _whole(path, row),
         sources=(name,),
         notes=f"{notes}, the first of {1 + len(others)}" if others else notes,
     )
@@ -83,6 +87,28 @@ def _row(path: Path) -> Record:
             f"expected {path} as its live run left it, with SHA-256 {row['sha256']}, got {digest}"
         )
     return row
+
+
+def _whole(path: Path, row: Record) -> bool:
+    """Whether a run scored a whole space; of runs whose row does not tell, by the provenance."""
+    if "whole" in row:
+        return bool(row["whole"] == row["space"])
+    try:
+        told = json.loads((path.parent / PROVENANCE).read_text(encoding="utf-8"))["architectures"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"expected {path.parent / PROVENANCE} to say which architectures were scored, got "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return bool(told == "all")
+
+
+def _failures(live: pa.Table, proxy: str) -> dict[int, str]:
+    """Why a proxy failed, by row, where it did."""
+    if f"error:{proxy}" not in live.column_names:
+        return {}
+    reasons = live.column(f"error:{proxy}").to_pylist()
+    return {row: reason for row, reason in enumerate(reasons) if reason is not None}
 
 
 def _scores(proxy: str, values: Floats) -> Floats:

@@ -25,12 +25,14 @@ class Against:
     """A task, and which of the scored architectures its rows are.
 
     `rows` are those of its table whose truth is known and whose scores are, `n` in ascending
-    order; `scored` says for each the place of its architecture among the scored ones.
+    order; `scored` says for each the place of its architecture among the scored ones, and
+    `by_class` how many rows have the score of another architecture of the same function.
     """
 
     task: Task
     rows: Ints
     scored: Ints
+    by_class: int
 
     @property
     def known(self) -> int:
@@ -38,12 +40,22 @@ class Against:
         return len(np.unique(self.scored))
 
 
-def against(name: str, run: LiveRun, archs: Sequence[Arch]) -> Against:
-    """Find the scored architectures in a task's table.
+def against(
+    name: str, run: LiveRun, archs: Sequence[Arch], scored: Sequence[Arch] | None = None
+) -> Against:
+    """Find the architectures that were meant, and so scored, in a task's table.
 
-    They are looked up as written. Where the table's rows stand for isomorphism classes, others are
-    looked up by their canonical form; where those that were scored do (`run.distinct`), every row
-    of their class has their scores.
+    They are looked up as written, each a row. Where the table's rows stand for isomorphism classes,
+    or those that were scored do (`run.distinct`), others are looked up by their canonical form.
+    Every row of a class has the scores of the one that stands for it only where all of the space,
+    or of this task, were scored (`run.whole`); of a sample, one row a class is judged.
+
+    Args:
+        name: The task's.
+        run: What is scored.
+        archs: The architectures that were meant.
+        scored: Those that were scored in place of them, the canonical forms of all their classes;
+            None where they were scored themselves.
 
     Raises:
         OptionError: The task is of another space.
@@ -56,18 +68,27 @@ def against(name: str, run: LiveRun, archs: Sequence[Arch]) -> Against:
         )
     _, truth = task.truth()
     known: list[int] = np.flatnonzero(~np.isnan(truth)).tolist()
-    places = _matched(task, known, archs, run.distinct)
+    places = _matched(task, known, archs, run)
     if not places:
         raise DataError(
             f"the task {name} knows none of the {len(archs):,} architectures; to score some that "
             f"it knows, name it in place of the space: ipl-bench score {name} --sample {len(archs)}"
         )
     rows = sorted(places)
-    return Against(task, np.array(rows), np.array([places[row] for row in rows]))
+    space = task.space
+    at = [places[row] for row in rows]
+    if scored is not None:
+        place_of = {arch: place for place, arch in enumerate(scored)}
+        at = [place_of[space.canonical(archs[place])] for place in at]
+    texts = [space.text(arch) for arch in (archs if scored is None else scored)]
+    by_class = sum(
+        task.table.archs[row] != texts[place] for row, place in zip(rows, at, strict=True)
+    )
+    return Against(task, np.array(rows), np.array(at), by_class)
 
 
 def _matched(
-    task: Task, known: Sequence[int], archs: Sequence[Arch], distinct: bool
+    task: Task, known: Sequence[int], archs: Sequence[Arch], run: LiveRun
 ) -> dict[int, int]:
     """By row of the table, the place of its architecture among those scored."""
     space, table = task.space, task.table
@@ -77,16 +98,19 @@ def _matched(
         for place, arch in enumerate(archs)
         if (row := row_of.get(space.text(arch))) is not None
     }
-    if table.canonical or distinct:
+    if table.canonical or run.distinct:
         others = [row for row in known if row not in places]
         unplaced = set(range(len(archs))) - set(places.values())
         # Where each row is a class of its own, those that were found have no other row.
-        sought = unplaced if table.canonical else range(len(archs))
+        whole = run.whole in (space.name, task.name)
+        shared = run.distinct and whole and not table.canonical
+        sought = range(len(archs)) if shared else unplaced
         classes: dict[Arch, int] = {}
         for place in sought:
             classes.setdefault(space.canonical(archs[place]), place)
         for row in others if classes else ():
-            found = classes.get(space.canonical(space.parse(table.archs[row])))
+            form = space.canonical(space.parse(table.archs[row]))
+            found = classes.get(form) if shared else classes.pop(form, None)
             if found is not None:
                 places[row] = found
     return places
@@ -110,35 +134,52 @@ def outcome(path: Path, run: LiveRun, found: Against, seed: int) -> Outcome:
     """
     task = found.task
     live = pq.read_table(path, filters=[("seed", "==", seed)]).combine_chunks()
-    scores = _scores(live, run)
+    scores, errors = _scores(live, run, found), _errors(live, run, found)
+    for name in run.rankings:
+        scores[name], lost = _ranked(name, scores)
+        if lost is not None:
+            errors[name] = {f"undefined: {lost} scored none of them": len(found.rows)}
     return task_outcome(
         key(task.name, seed),
         task,
         found.rows,
-        {name: values[found.scored] for name, values in scores.items()},
+        scores,
         {name: live.column(f"seconds:{name}").to_numpy()[found.scored] for name in run.proxies},
-        errors=_errors(live, run, found),
+        errors=errors,
         seed=seed,
         groups=found.scored if found.known < len(found.rows) else None,
         images=run.dataset,
+        by_class=found.by_class,
     )
 
 
-def _scores(live: pa.Table, run: LiveRun) -> dict[str, Floats]:
-    """The oriented scores of all architectures of a seed; then how they rank among themselves."""
+def _scores(live: pa.Table, run: LiveRun, found: Against) -> dict[str, Floats]:
+    """The oriented scores of a task's `n` rows under a seed."""
     scores = {}
     for name in run.proxies:
         values: Floats = live.column(f"score:{name}").to_numpy().astype(np.float64)
         failed = np.where(np.isnan(values), -np.inf, values)
-        scores[name] = oriented(failed, members.proxy(name))
-    for name in run.rankings:
-        ranking = members.proxy(name)
-        if isinstance(ranking, PopulationRanking):
-            scores[name] = ranking.function({each: scores[each] for each in ranking.components})
+        scores[name] = oriented(failed, members.proxy(name))[found.scored]
     return scores
 
 
-def _errors(live: pa.Table, run: LiveRun, found: Against) -> Mapping[str, Mapping[str, int]]:
+def _ranked(name: str, scores: Mapping[str, Floats]) -> tuple[Floats, str | None]:
+    """How a ranking puts the `n` rows that are judged, and no other architecture that was scored.
+
+    By a part that scored none of them there is no ranking, as the other parts alone would be
+    another: all have failed, and the part's name says why.
+    """
+    ranking = members.proxy(name)
+    if not isinstance(ranking, PopulationRanking):
+        raise OptionError(f"expected a ranking of a population, got {name}")
+    parts = {each: scores[each] for each in ranking.components}
+    for part, values in parts.items():
+        if not np.isfinite(values).any():
+            return np.full(len(values), -np.inf), part
+    return ranking.function(parts), None
+
+
+def _errors(live: pa.Table, run: LiveRun, found: Against) -> dict[str, dict[str, int]]:
     """How many rows of the task have no score, for each reason, by proxy."""
     counts = {}
     for name in run.proxies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import isnan, nan
 
@@ -19,6 +20,7 @@ from bench.base import (
     Problem,
 )
 from bench.proxies.scorer import oriented
+from bench.runs.row import in_words
 from bench.runs.tasks import Answering
 
 
@@ -81,6 +83,9 @@ class Oracle:
         self._limit = budget.queries if budget.queries is not None else float("inf")
         self._seconds = 0.0
         self._scored: set[int] = set()
+        self._defined: set[int] = set()
+        self._unscored: set[int] = set()
+        self._read: dict[str, Counter[str]] = {}
         self.steps: list[int] = []
         self.clock: list[float] = []
         self.scored_at: list[int] = []
@@ -123,6 +128,24 @@ class Oracle:
         return self._seconds
 
     @property
+    def unscored_queries(self) -> int:
+        """How many queries were of architectures whose proxies were read and gave no score."""
+        nothing = self._unscored - self._defined
+        return sum(row in nothing for row in self.steps)
+
+    @property
+    def nothing_read(self) -> str | None:
+        """Why proxies told nothing, where they were read and none gave any score; else None."""
+        if self._defined or not self._read:
+            return None
+        name, reasons = next(iter(self._read.items()))
+        why = in_words(reasons)
+        return (
+            f"none of its proxies gave a score of any of the {len(self._scored):,} architectures "
+            f"read: {name}{f', {why}' if why else ' is recorded for none of them'}"
+        )
+
+    @property
     def scored_rows(self) -> Ints:
         """The table's rows of which proxies were read, in ascending order."""
         return np.array(sorted(self._scored), dtype=np.int64)
@@ -159,13 +182,22 @@ class Oracle:
         rows = [self._answers.row(arch) for arch in archs]
         columns = []
         seconds = self._seconds
-        read = self._answers.columns(proxies, archs, rows)
-        for name, (values, cost) in zip(proxies, read, strict=True):
+        answered = self._answers.columns(proxies, archs, rows)
+        for name, (values, cost) in zip(proxies, answered, strict=True):
             seconds += cost
             proxy = self._answers.task.proxy(name)
             columns.append(np.where(np.isfinite(values), oriented(values, proxy), nan))
         self._charge(seconds)
+        new = [row for row in dict.fromkeys(rows) if row not in self._scored]
         self._scored.update(rows)
+        if columns:
+            told = np.isfinite(columns).any(axis=0)
+            read = np.array(rows, dtype=np.int64)
+            self._defined.update(read[told].tolist())
+            self._unscored.update(read[~told].tolist())
+        if not self._defined:
+            for name in proxies:
+                self._read.setdefault(name, Counter()).update(self._answers.reasons(name, new))
         return np.stack(columns, axis=1) if columns else np.empty((len(rows), 0))
 
     def _charge(self, seconds: float) -> None:

@@ -79,7 +79,8 @@ def predict_once(
         found = predictor(oracle.problem(), query, np.random.default_rng(seed), **options)
         fault = _fault(found, answers.pool)
         if fault is not None:
-            return Predicted(seed, oracle, None, fault)
+            nothing = oracle.nothing_read
+            return Predicted(seed, oracle, None, f"{fault}; {nothing}" if nothing else fault)
         kept = _copied(found)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything
         return Predicted(seed, oracle, None, f"{type(error).__name__}: {error}")

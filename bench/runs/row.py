@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, TypeAlias
@@ -117,3 +118,15 @@ def file_name(key: str) -> str:
     """A run's key as a file name that any file system takes, different for different keys."""
     readable = "".join(c if c.isascii() and (c.isalnum() or c in "-_.=") else "_" for c in key)
     return f"{readable[:120]}-{blake2b(key.encode(), digest_size=4).hexdigest()}"
+
+
+def in_words(reasons: Mapping[str, int], most: int = 3) -> str:
+    """The commonest reasons of failures, each with its number; empty where none is known.
+
+    >>> in_words({"non-finite": 1, "ValueError: no norm": 8})
+    '8 with ValueError: no norm, 1 with non-finite'
+    """
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{count:,} with {reason}" for reason, count in ordered[:most]]
+    rest = sum(count for _, count in ordered[most:])
+    return ", ".join([*told, *([f"{rest:,} for other reasons"] if rest else [])])

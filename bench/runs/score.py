@@ -29,7 +29,7 @@ def run_score(run: ScoreRun) -> Outcome:
         rows,
         {name: result.values for name, result in scored.items()},
         {name: seconds[rows] for name, seconds in task.table.score_seconds.items()},
-        errors={name: dict(result.errors) for name, result in scored.items() if result.errors},
+        errors={name: result.reasons for name, result in scored.items() if result.errors},
         groups=None if task.table.groups is None else task.table.groups[rows],
     )
 
@@ -57,7 +57,8 @@ def task_outcome(
         errors: How many failed for each reason, by proxy.
         seed: What scores were drawn with.
         groups: `n` numbers, equal in rows that share their scores, if some do.
-        more: Further fields of the row.
+        more: Further fields of the row; `by_class`, how many rows have the score of another
+            architecture of the same function, if the groups do not tell.
     """
     columns: dict[str, pa.Array] = {"arch": pa.array([task.table.archs[i] for i in rows.tolist()])}
     for split in ("validation", "test"):
@@ -88,10 +89,25 @@ def task_outcome(
         "n": len(rows),
         "proxies": list(scores),
         "errors": errors,
+        "by_class": borrowers(groups),
         **more,
     }
     return Outcome(
         [row], Attachment(f"scores/{file_name(key)}.parquet", to_bytes(pa.table(columns)))
+    )
+
+
+def borrowers(groups: Ints | None) -> int:
+    """How many of `n` rows have the score of another one, by the groups that share their scores."""
+    return 0 if groups is None else len(groups) - len(np.unique(groups))
+
+
+def told_by_class(by_class: int, n: int) -> str:
+    """What it means that so many of `n` architectures have another's score, in a sentence."""
+    return (
+        f"{by_class:,} of {n:,} architectures have the score of another of the same function, "
+        "which may differ in operations that lead nowhere; a proxy that reads these ranks "
+        "otherwise where each is scored as written"
     )
 
 

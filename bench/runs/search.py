@@ -81,7 +81,8 @@ def search_once(
         return Search(seed, oracle, "it ended before its first query", told)
     if not _answered(answers, oracle):
         return Search(seed, oracle, f"all of its {len(oracle.steps)} queries failed", told)
-    return Search(seed, oracle, told=told)
+    # Of a proxy that gave nothing, what was found is chance, and not the proxy's.
+    return Search(seed, oracle, oracle.nothing_read, told)
 
 
 def _answered(answers: Answering, oracle: Oracle) -> list[int]:
@@ -95,7 +96,8 @@ def judged(task: Asked, run: SearchRun, search: Search) -> Record:
     The pick is the best validation accuracy seen, the earliest of equals. Test accuracy is looked
     up here, when the searcher is gone. Regrets are distances to the best that could be asked for,
     never negative, and null where nobody knows it; `seconds` is null where the task does not
-    record them; `failed_queries` is there where queries failed, `searched_on` where searchers were
+    record them; `failed_queries` is there where queries failed, `unscored_queries` where some were
+    of architectures whose proxies were read and gave no score, `searched_on` where searchers were
     told another accuracy than validation.
     """
     table, answers, oracle = task.table, task.answers, search.oracle
@@ -117,6 +119,8 @@ def judged(task: Asked, run: SearchRun, search: Search) -> Record:
     answered = _answered(answers, oracle)
     if len(answered) < len(oracle.steps):
         row["failed_queries"] = len(oracle.steps) - len(answered)
+    if oracle.unscored_queries:
+        row["unscored_queries"] = oracle.unscored_queries
     if search.error is not None:
         return row
     pick = max(answered, key=answers.validation.__getitem__)

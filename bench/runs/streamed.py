@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.base import DataError, OptionError, Record
-from bench.runs.provenance import folder_of, shared, versions
+from bench.runs.provenance import (
+    check_machine,
+    folder_of,
+    processor_settings,
+    require_own,
+    shared,
+    versions,
+)
 from bench.runs.store import PROVENANCE, ROWS, Store
 
 if TYPE_CHECKING:
@@ -35,7 +42,8 @@ def folder_for(results: Path, study: str, *, resume: bool, stream: str) -> Path:
     """The results folder of a run that streams its rows; nothing is made.
 
     Raises OptionError for a name that is no folder's, and DataError where it holds results,
-    finished or not, that are not to be gone on with.
+    finished or not, that are not to be gone on with, or those to be gone on with are another
+    machine's.
     """
     if not re.fullmatch(r"\w[\w.-]*", study):
         raise OptionError(f"expected --name to be a folder's name, got {study!r}")
@@ -44,19 +52,22 @@ def folder_for(results: Path, study: str, *, resume: bool, stream: str) -> Path:
         raise DataError(
             f"{folder} holds results already; go on with them by --resume, or give another --name"
         )
+    if resume:
+        require_own(folder)
     return folder
 
 
 def claim(store: Store, run: DataclassInstance, content: Record, stream: str) -> None:
     """Write where a run's rows come from, before the first; or see that they go on as they began.
 
-    Raises DataError where the folder holds another run, or one of other versions or data.
+    Raises DataError where the folder holds another run, or one of other versions, data or machine.
     """
     path = store.folder / PROVENANCE
     content = {
         **shared(store.folder.parent.name),
         "run": asdict(run),
         "versions": all_versions(),
+        "processor_settings": processor_settings(),
         "command": sys.argv[1:],
         **content,
     }
@@ -87,15 +98,33 @@ def _checked(path: Path, content: Record, defaults: Record) -> Record:
         parts = {what: dict(before[what]) for what in ("run", "versions", "data_sha256")}
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise DataError(f"expected the provenance of a run, got {path}") from error
+    check_machine(path.parent, before.get("machine"))
     parts["run"] = {**defaults, **parts["run"]}
+    hashes = parts["data_sha256"], content["data_sha256"]
     for what, known in parts.items():
         for name, value in known.items():
-            if content[what].get(name, value) != value:
+            now = content[what].get(name, value)
+            if now != value and _by_content(now, hashes[1]) != _by_content(value, hashes[0]):
                 raise DataError(
                     f"{path.parent} holds results of {name} {_short(value)}, and here it is "
                     f"{_short(content[what][name])}; move them away, or give another --name"
                 )
     return before
+
+
+def _by_content(value: Any, hashes: Record) -> Any:
+    """A value of provenance; where a text begins with a file's path, its SHA-256 in place of that.
+
+    So that a file that is spelled in another way, or lies elsewhere, is the same one.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.removeprefix("./")
+    for path, sha256 in hashes.items():
+        plain = path.removeprefix("./")
+        if text == plain or text.startswith((f"{plain},", f"{plain};")):
+            return f"sha256:{sha256}{text[len(plain) :]}"
+    return value
 
 
 def all_versions() -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -107,6 +108,9 @@ class Answering(Protocol):
         NaN where not recorded, -inf where failed. Raises DataError or OptionError for a proxy
         that cannot be had.
         """
+
+    def reasons(self, name: str, rows: Sequence[int]) -> dict[str, int]:
+        """How many of some rows, whose proxy was read, failed for each reason, where known."""
 
     def features(self, archs: Sequence[Arch], kind: str) -> Floats:
         """The `a x f` features of a kind. Raises OptionError for another kind."""
@@ -238,6 +242,8 @@ class Answers:
             default=inf,
         )
         self._computed: dict[str, Floats] = {}
+        self._failed: dict[str, dict[int, str]] = {}
+        """Why, by computed proxy and row."""
         self._known = known
         self._features: dict[str, Floats] = {}
         self.best = float(np.nanmax(validation) if table.maximise else np.nanmin(validation))
@@ -299,9 +305,19 @@ class Answers:
         values = self._computed.setdefault(name, np.full(len(self.task.table.archs), nan))
         new = {row: arch for arch, row in zip(archs, rows, strict=True) if isnan(values[row])}
         if new:
-            values[list(new)] = score_graphs(proxy, self.task.space, list(new.values())).values
+            failed = self._failed.setdefault(name, {})
+            for row, arch in new.items():
+                scored = score_graphs(proxy, self.task.space, [arch])
+                values[row] = scored.values[0]
+                failed.update((row, reason) for reason in scored.reasons)
         chosen: Floats = values[list(rows)]
         return chosen
+
+    def reasons(self, name: str, rows: Sequence[int]) -> dict[str, int]:
+        """How many of some rows failed for each reason, where it is recorded or was seen."""
+        recorded = name in self.task.table.scores
+        known = (self.task.table.failures if recorded else self._failed).get(name, {})
+        return Counter(known[row] for row in rows if row in known)
 
     def features(self, archs: Sequence[Arch], kind: str) -> Floats:
         """The `a x f` features of a kind; those of the whole pool are worked out once.

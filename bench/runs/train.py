@@ -16,10 +16,10 @@ import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, product
-from pathlib import Path
 
 from bench.base import Arch, OptionError, Record
 from bench.runs.live import STACKED
+from bench.runs.provenance import processor as processor_model
 from bench.runs.provenance import versions
 
 _DECIDING = ("torch", "numpy")
@@ -109,19 +109,9 @@ def kind_of_machine(device: str) -> Record:
     if device == "cuda":
         processor = torch.cuda.get_device_name()
     else:
-        processor = f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})"
+        processor = f"{processor_model()} ({torch.backends.cpu.get_cpu_capability()})"
     return {
         "system": f"{platform.system()}-{platform.machine()}".lower(),
         "processor": processor,
         **{name: known[name] for name in _DECIDING},
     }
-
-
-def _processor() -> str:
-    """The processor's model; where the system does not tell, its architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or platform.machine())

@@ -12,6 +12,7 @@ The best there is, nobody knows: regrets are not. A network that diverged has no
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from math import inf, nan
@@ -100,6 +101,8 @@ class TrainedAnswers:
         self._scorers: dict[tuple[str, ...], Scorer] = {}
         self._scored: dict[tuple[int, str], tuple[float, float]] = {}
         """By row and proxy: the value, -inf where it failed, and seconds."""
+        self._failed: dict[tuple[int, str], str] = {}
+        """Why, by row and proxy."""
         self._features: dict[str, Floats] = {}
 
     def row(self, arch: Arch) -> int:
@@ -164,6 +167,13 @@ class TrainedAnswers:
             value = found["values"][name]
             seconds = found["seconds"][name] if name in networks else 0.0
             self._scored[row, name] = (-inf if value is None else value, seconds)
+            if value is None:
+                self._failed[row, name] = found["errors"][name]
+
+    def reasons(self, name: str, rows: Sequence[int]) -> dict[str, int]:
+        """How many of some rows, whose proxy was read, failed for each reason."""
+        keys = [(row, name) for row in rows]
+        return Counter(self._failed[key] for key in keys if key in self._failed)
 
     def _scorer(self, names: tuple[str, ...]) -> Scorer:
         if names not in self._scorers:

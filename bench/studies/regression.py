@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from bench.base import Arch, Budget
 from bench.runs import members
 from bench.runs.live import LiveRun, digest, every_proxy, with_components
-from bench.runs.row import Run, ScoreRun
+from bench.runs.row import Run, ScoreRun, SearchRun
 from bench.studies.ipl_race import CIFAR10, ipl
 from bench.studies.smoke import BASIC, COMPUTED, EMBEDDED, SCORED, WARM
 from bench.studies.study import Study, searches
@@ -30,8 +30,17 @@ SEARCHED = {EMBEDDED: "nwot"} | {
     )
 }
 """Tasks that are searched, and the proxy that `rank` goes by."""
-SEEDS, FEW = 20, 3
+SEEDS, FEW = 20, 10
 """Seeds of what costs next to nothing, and of what learns a model."""
+LEARNING = frozenset(
+    (
+        *("ipl", "predictor", "gaussian-process", "bananas", "npenas"),
+        *("optuna-tpe", "optuna-gp"),
+    )
+)
+"""Searchers that train a model, which turns rounding into other picks; all others are exact."""
+LEARNERS = ("predictor,scored=50", "gaussian-process,scored=50", "npenas")
+"""Those that are searched with, besides IPL."""
 QUERIES, SECONDS = Budget(queries=50), Budget(seconds=500_000)
 CHARGED = "transnasbench101-macro/class_scene"
 """A task that records seconds, so that a budget of them can be overspent."""
@@ -66,17 +75,24 @@ def runs() -> Iterator[Run]:
     yield from searches([CHARGED], BASIC, SECONDS, SEEDS, SEEDS)
     for task in (EMBEDDED, CIFAR10):
         yield from searches([task], [ipl(task, ",scored=50")], Budget(queries=10), FEW, FEW)
+        yield from searches([task], LEARNERS, Budget(queries=20), FEW, FEW)
+
+
+def learns(run: SearchRun) -> bool:
+    """Whether the searcher of a run trains a model."""
+    return run.searcher.partition(",")[0] in LEARNING
 
 
 @dataclass(frozen=True)
 class LivePlan:
-    """Networks to be scored in float32 by every built-in proxy that can be computed."""
+    """Networks to be scored by every built-in proxy that can be computed.
+
+    In float64, which processors agree on, and in float32, which users are given.
+    """
 
     name: str
     run: LiveRun
     archs: tuple[Arch, ...]
-    double: bool
-    """Whether they are cheap enough to be scored in float64 too, every time."""
 
 
 def live_runs() -> Iterator[LivePlan]:
@@ -96,7 +112,7 @@ def live_runs() -> Iterator[LivePlan]:
             batch=BATCH,
             shape=shape,
         )
-        yield LivePlan(f"{SPACE}-{name}/noise", run, chosen, double=name == "small")
+        yield LivePlan(f"{SPACE}-{name}/noise", run, chosen)
 
 
 def cell_text(operations: str) -> str:

@@ -115,6 +115,8 @@ def test_a_pass_is_lent_for_a_call() -> None:
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
     images = torch.randn(4, 3, 2, 2), torch.tensor([0, 1, 2, 0])
     found = bench.score(model, [by_deepest], images, passes={"deepest": deepest})
-    assert found["value"].item() == pytest.approx(float(model(images[0]).detach().abs().max()), rel=1e-5)
+    assert found["value"].item() == pytest.approx(
+        float(model(images[0]).detach().abs().max()), rel=1e-5
+    )
     with pytest.raises(bench.BenchError, match=r"did you mean|one graph"):
         bench.score(model, [("own", lambda forwrd: 0.0)], images)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from bench import cli
@@ -45,11 +46,29 @@ def records(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, A
 
 @pytest.fixture
 def live(data: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """The path, from the working folder, of a run that scored one each of some classes."""
-    how = ("--sample", "40", "--distinct", "--proxies", "parametric,random", "--dataset", "noise")
+    """The path, from the working folder, of a run that scored one each of all classes."""
+    how = ("--all", "--distinct", "--proxies", "parametric,random", "--dataset", "noise")
     records(capsys, "score", "nasbench201", *how, "--name", "mine")
     (path,) = Path("results/mine").glob("*/live.parquet")
     return path.as_posix()
+
+
+@pytest.fixture
+def some(data: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """The path of a run that scored a sample, one each of its classes."""
+    how = ("--sample", "40", "--distinct", "--proxies", "parametric,random", "--dataset", "noise")
+    records(capsys, "score", "nasbench201", *how, "--name", "some")
+    (path,) = Path("results/some").glob("*/live.parquet")
+    return path.as_posix()
+
+
+def test_a_class_of_a_sample_is_one_row(some: str) -> None:
+    table = load_task(f"nasbench201/cifar100@{some}").table
+    scored = pq.read_table(some).to_pydict()
+    assert len(scored["arch"]) == 39
+    known = dict(zip(scored["arch"], scored["score:random"], strict=True))
+    assert dict(zip(table.archs, table.scores["random"].tolist(), strict=True)) == known
+    assert table.groups is None
 
 
 def test_every_member_of_a_class_has_the_score_of_the_one_that_was_scored(live: str) -> None:
@@ -192,8 +211,8 @@ def test_list_tells_how_scores_are_borrowed(capsys: pytest.CaptureFixture[str]) 
     assert "TASK@OTHER is TASK with the scores that OTHER records" in capsys.readouterr().err
 
 
-def test_the_best_is_that_of_the_cells_that_were_scored(live: str) -> None:
-    answers = load_task(f"nasbench201/cifar100@{live}").answers
+def test_the_best_is_that_of_the_cells_that_were_scored(some: str) -> None:
+    answers = load_task(f"nasbench201/cifar100@{some}").answers
     whole = load_task("nasbench201/cifar100").answers
     assert answers.best < whole.best
     assert answers.best == max(whole.validation[whole.row(arch)] for arch in answers.pool)

@@ -21,7 +21,7 @@ from bench.commands import comparing, measuring, regressing
 from bench.commands.measuring import Plan
 from bench.reports import baseline
 from bench.reports.baseline import Value
-from bench.runs import members, tasks
+from bench.runs import members, provenance, search, tasks
 from bench.runs.live import LiveRun, digest
 from bench.runs.oracle import Oracle
 from bench.runs.row import Run, ScoreRun, SearchRun
@@ -177,6 +177,38 @@ def test_seconds_overspent_by_one_query_are_caught(
     assert all("at seconds=70" in it for it in found)
 
 
+def test_validation_accuracy_taken_for_test_is_caught(
+    plan: Plan, frozen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def validation(table: Table, pick: int) -> float:
+        return float(table.accuracy["validation"][pick])
+
+    monkeypatch.setattr(search, "_test", validation)
+    found = sentences(frozen, plan)
+    assert all(it.startswith("mean test_regret of ") for it in found)
+    for searcher in ("random", "local-search", "regularised-evolution"):
+        (told,) = (it for it in found if f" of {searcher} at queries=6 on {TASK} moved from " in it)
+        assert "interval widths" in told
+
+
+def test_a_seed_that_is_off_by_one_is_caught(
+    plan: Plan, frozen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = search.search_once
+
+    def shifted(*arguments: Any) -> Any:
+        *others, seed = arguments
+        return honest(*others, seed + 1)
+
+    monkeypatch.setattr(search, "search_once", shifted)
+    found = sentences(frozen, plan)
+    for searcher in ("random", "local-search", "regularised-evolution"):
+        told = f"regret of {searcher} at queries=6 on {TASK} moved from "
+        assert any(told in it for it in found), searcher
+    # Whatever draws nothing is the same.
+    assert not any("rank,proxy=synflow" in it for it in found)
+
+
 def test_a_searcher_that_ignores_its_budget_is_stopped_by_the_oracle(
     plan: Plan, frozen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,12 +239,13 @@ def tiny(proxies: tuple[str, ...] = ("synflow", "ntk", "params")) -> LivePlan:
     run = LiveRun(
         "nasbench201", 2, digest(space, archs), proxies, "noise", batch=8, shape=regression.SMALL
     )
-    return LivePlan("tiny/noise", run, archs, double=True)
+    return LivePlan("tiny/noise", run, archs)
 
 
-def frozen_by(kind: str, folder: Path) -> Plan:
+def frozen_by(kind: str, folder: Path, live: LivePlan | None = None) -> Plan:
     """A baseline of live scores or of speed alone, and its plan."""
-    plan = Plan(Study("regression", "nothing", lambda: iter(())), lambda: (tiny(),))
+    live = live or tiny()
+    plan = Plan(Study("regression", "nothing", lambda: iter(())), lambda: (live,))
     found = measuring.measure(plan, [kind], ["baseline"], freeze=True, advance=lambda: None)
     baseline.write(folder, found)
     return plan
@@ -224,6 +257,7 @@ def test_live_scores_come_back_and_a_flipped_one_is_caught(
     plan = frozen_by("live", tmp_path)
     before = baseline.read(tmp_path)
     assert before.provenance.environment.keys() >= {"numpy", "torch", "instructions"}
+    assert before.provenance.environment["machine"] == provenance.machine()
     values = {value.key[2:]: value for value in before.values}
     dead, living = (
         {
@@ -247,6 +281,59 @@ def test_live_scores_come_back_and_a_flipped_one_is_caught(
     assert {it.partition(" ")[0] for it in found} == {"float32", "float64"}
 
 
+def planted(folder: Path, plan: Plan) -> set[tuple[str, str]]:
+    """Type and proxy of the live scores that fail now; float32 may be told, and no more."""
+    found = comparing.compare(folder, ["compare"], plan=plan, kinds=["live"])
+    assert all("float32 of" in it.sentence for it in found.changes if it not in found.failing)
+    assert all(it.status == "moved" for it in found.failing)
+    assert all(" moved from " in it.sentence for it in found.failing)
+    return {(it.value.measure.partition(" ")[0], it.value.of) for it in found.failing}
+
+
+def test_snip_without_absolute_values_is_caught_and_nothing_else_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = frozen_by("live", tmp_path, tiny(("snip", "grad_norm", "params")))
+    facts: Any = members.proxy("snip")
+    known = {kind: dict(found) for kind, found in members._BUILT_IN.items()}
+
+    def signed(gradients: Any) -> float:
+        return float(sum((it.weight * it.gradient).sum() for it in gradients.layers))
+
+    known["proxies"]["snip"] = replace(facts, function=signed)
+    monkeypatch.setattr(members, "_BUILT_IN", known)
+    assert planted(tmp_path, plan) == {("float32", "snip"), ("float64", "snip")}
+
+
+def test_a_wrong_stride_in_a_network_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.networks import _blocks
+
+    plan = frozen_by("live", tmp_path, tiny(("flops", "params", "naswot", "snip")))
+    honest = _blocks.conv_norm
+
+    def strided(*arguments: Any, **options: Any) -> Any:
+        return honest(*arguments, **{"stride": 2, **options})
+
+    monkeypatch.setattr(_blocks, "conv_norm", strided)
+    found = planted(tmp_path, plan)
+    # As many weights as before, at a quarter of the positions.
+    assert {of for dtype, of in found if dtype == "float64"} == {"flops", "naswot", "snip"}
+
+
+def test_a_seed_of_weights_that_is_off_by_one_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench import networks
+
+    plan = frozen_by("live", tmp_path, tiny(("l2_norm", "params", "naswot", "snip")))
+    honest = networks.Weights
+    monkeypatch.setattr(networks, "Weights", lambda seed: honest(seed + 1))
+    found = planted(tmp_path, plan)
+    assert {of for dtype, of in found if dtype == "float64"} == {"l2_norm", "naswot", "snip"}
+
+
 def test_a_ratio_that_fell_is_told_and_decides_with_speed_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +352,37 @@ def test_a_ratio_that_fell_is_told_and_decides_with_speed_alone(
     assert (len(told.changes), len(told.failing)) == (2, 0)
     strict = comparing.compare(tmp_path, ["compare"], kinds=["speed"], speed=True, plan=plan)
     assert len(strict.failing) == 2
+
+
+def test_what_rounding_may_have_moved_is_one_note_a_proxy_and_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = frozen_by("live", tmp_path, tiny(("snip", "params")))
+    whole = baseline.read(tmp_path)
+    # As if it had been frozen on a processor whose last digits are others.
+    values = (it if isinstance(it.value, str) else nudged(it) for it in whole.values)
+    baseline.write(tmp_path, replace(whole, values=tuple(values)))
+    found = comparing.compare(tmp_path, ["compare"], plan=plan, kinds=["live"])
+    assert found.failing == ()
+    assert {it.status for it in found.changes} == {"rounded"}
+    assert len(found.changes) == 2  # a dead cell's 0 cannot be nudged
+    (note,) = found.lines(github=False)
+    assert note.startswith(
+        "note  2 values of snip on tiny/noise moved no further than rounding alone may move them; "
+        "the first: float32 of |"
+    )
+    assert comparing.summary(found) == "8 values compared: 0 reasons to fail, 2 told only"
+    assert all(it.startswith("::notice title=live rounded::") for it in found.lines(github=True))
+    assert [row["fails"] for row in found.rows()] == [False] * 2
+
+
+def nudged(value: Value) -> Value:
+    """A score by snip three parts in a billion larger, with intervals around that."""
+    assert isinstance(value.value, float)
+    if value.of != "snip":
+        return value
+    moved = value.value * (1 + 3e-9)
+    return replace(value, value=moved, tight=baseline.near(moved, least=1e-3))
 
 
 # Files that are not here, and other versions.

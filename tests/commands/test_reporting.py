@@ -11,7 +11,7 @@ def test_the_gist_of_a_report(tmp_path: Path) -> None:
     (folder / "correlations.csv").write_text(
         "task,proxy,n,kendall,kendall_low,kendall_high\n"
         "a/x,params,10,0.5,0.4,0.6\na/x,jacov,9,0.7,0.6,0.8\na/x,epe_nas,9,,,\n"
-        "a/y,epe_nas,9,,,\n"
+        "a/y,epe_nas,9,,,\na/z,jacov,9,0.7,,\n"
     )
     (folder / "searches.csv").write_text(
         'task,searcher,regret\na/x,random,2.0\na/x,"evolution,warm=jacov",1.0\na/x,rank,\n'
@@ -31,6 +31,15 @@ def test_the_gist_of_a_report(tmp_path: Path) -> None:
             "regret": 1.0,
         },
         {"study": "mini", "task": "a/y"},
+        {
+            "study": "mini",
+            "task": "a/z",
+            "n": 9,
+            "best_proxy": "jacov",
+            "kendall": 0.7,
+            "kendall_low": None,
+            "kendall_high": None,
+        },
     ]
     (folder / "searches.csv").unlink()
     assert "regret" not in next(iter(summary(written)))

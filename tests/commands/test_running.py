@@ -9,6 +9,8 @@ import pytest
 
 from bench.base import BenchError, Budget, DataError
 from bench.commands import running
+from bench.reports.load import load_study
+from bench.runs.provenance import folder_of
 from bench.runs.row import Run, ScoreRun, SearchRun
 from bench.runs.tasks import load_task
 from bench.studies.study import Study
@@ -152,3 +154,44 @@ def test_a_damaged_provenance_is_one_sentence(content: str, data: Path, tmp_path
     path.write_text(content)
     with pytest.raises(DataError, match=r"expected the provenance of a study, got .*json: \w+"):
         run(tmp_path / "results", resume=True)
+
+
+@pytest.mark.parametrize("failed", [{"a": 7}, {"a": 7, "b": 6}, {}])
+def test_scores_are_no_failure_while_one_is_left(failed: dict[str, int], tmp_path: Path) -> None:
+    assert running.failures(scores_of(tmp_path, failed)) == []
+
+
+def test_a_run_of_scores_that_all_failed_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+    (row,) = running.failures(scores_of(tmp_path, {"a": 7, "b": 7}))
+    assert (row["status"], row["error"]) == ("failed", "no score: a, 7 with ValueError: why")
+
+
+def scores_of(folder: Path, failed: dict[str, int]) -> Path:
+    """A file with the row of two proxies and seven architectures, so many of which failed."""
+    errors = {name: {"ValueError: why": count} for name, count in failed.items()}
+    row = {"kind": "score", "status": "ok", "n": 7, "proxies": ["a", "b"], "errors": errors}
+    search = {"kind": "search", "status": "ok"}
+    path = folder / "rows.jsonl"
+    path.write_text(f"{json.dumps(row)}\n{json.dumps(search)}\n")
+    return path
+
+
+def test_half_a_study_of_another_processor_is_not_gone_on_with(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(tmp_path) == []
+    (mine,) = tmp_path.glob("mini/*")
+    before = (mine / "rows.jsonl").read_bytes()
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    with pytest.raises(DataError, match=f"got {mine.name} alone, of another processor"):
+        run(tmp_path, resume=True)
+    # Renamed to this machine's, it says itself whose it is.
+    moved = mine.rename(folder_of(tmp_path, "mini"))
+    with pytest.raises(DataError, match=r"holds results of the machine .*, and this one is .*-as-"):
+        run(tmp_path, resume=True)
+    # Beside it, one can begin, and both are read.
+    moved.rename(mine)
+    assert run(tmp_path) == []
+    assert (mine / "rows.jsonl").read_bytes() == before
+    (study,) = load_study(tmp_path, "mini")
+    assert len(study.machines) == 2

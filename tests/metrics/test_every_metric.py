@@ -34,9 +34,26 @@ pearsonr = quiet(stats.pearsonr)
 weightedtau = quiet(lambda score, truth: stats.weightedtau(truth, score))
 
 
+def reaches_failures(score: np.ndarray, k: int) -> bool:
+    return bool(np.sort(score)[-k] == -np.inf)
+
+
+def unless_reached(reference: Callable[..., float]) -> Callable[..., float]:
+    """A reference of the k highest scores; NaN where a failure is among these."""
+
+    def call(score: np.ndarray, *columns: np.ndarray, k: float | None = None, **how: Any) -> float:
+        if reaches_failures(score, len(score) if k is None else rows_of(k, len(score))):
+            return float("nan")
+        return reference(score, *columns, **({} if k is None else {"k": k}), **how)
+
+    return call
+
+
 def among_best(correlation: Callable[..., float]) -> Callable[..., float]:
     def call(score: np.ndarray, truth: np.ndarray, fraction: float = 0.1) -> float:
         best = truth >= np.percentile(truth, 100 * (1 - fraction))
+        if np.isneginf(score[best]).any():
+            return float("nan")
         return correlation(score[best], truth[best])
 
     return call
@@ -124,21 +141,21 @@ CASES = [
     Case(rank.kendall_top, among_best(kendalltau), {"fraction": 0.5}),
     Case(rank.spearman_top, among_best(spearmanr)),
     Case(rank.partial_spearman, partial),
-    *(Case(top.precision_at_k, precision, {"k": k}) for k in (1, 5, 0.2)),
-    *(Case(top.top_overlap, overlap, {"k": k}) for k in (1, 5, 0.2)),
-    *(Case(top.best_of_top_k, best, {"k": k}) for k in (1, 5, 0.2)),
+    *(Case(top.precision_at_k, unless_reached(precision), {"k": k}) for k in (1, 5, 0.2)),
+    *(Case(top.top_overlap, unless_reached(overlap), {"k": k}) for k in (1, 5, 0.2)),
+    *(Case(top.best_of_top_k, unless_reached(best), {"k": k}) for k in (1, 5, 0.2)),
     Case(
         top.best_of_top_k,
-        lambda score, truth, k, ties: first_best(score, truth, k),
+        unless_reached(lambda score, truth, k, ties: first_best(score, truth, k)),
         {"k": 5, "ties": "order"},
         ordered=True,
     ),
-    *(Case(top.tied_at_k, tied, {"k": k}) for k in (5, 0.2)),
-    Case(top.ndcg, gain),
-    *(Case(top.ndcg, gain, {"k": k}) for k in (5, 0.2)),
+    *(Case(top.tied_at_k, unless_reached(tied), {"k": k}) for k in (5, 0.2)),
+    Case(top.ndcg, unless_reached(gain)),
+    *(Case(top.ndcg, unless_reached(gain), {"k": k}) for k in (5, 0.2)),
     Case(
         regret.regret_at_k,
-        lambda score, truth, k: float(truth.max()) - best(score, truth, k),
+        unless_reached(lambda score, truth, k: float(truth.max()) - best(score, truth, k)),
         {"k": 5},
     ),
     Case(regret.mean, lambda values: float(values.mean()), infinite=False),

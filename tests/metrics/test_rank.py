@@ -154,6 +154,26 @@ def test_the_quantile_is_numpys_to_the_last_bit(rows: int) -> None:
     assert spearman_top(score, truth) == spearman(score[best], truth[best])
 
 
+@pytest.mark.parametrize("correlation", [kendall_top, spearman_top])
+def test_a_failure_among_the_truly_best_leaves_no_correlation_of_them(correlation) -> None:
+    """Eight of ten best failed, and the two others happen to be in order."""
+    truth = np.arange(100.0)
+    score = np.where(truth >= 90, -np.inf, truth)
+    score[[98, 99]] = 1, 2
+    assert np.isnan(correlation(score, truth))
+    scored = np.where(np.isneginf(score), 0.0, score)
+    assert correlation(scored, truth) > 0.4, "what it would have seemed"
+    worst = np.where(truth < 50, -np.inf, truth)
+    assert correlation(worst, truth) == pytest.approx(1)
+    counts = np.ones((2, 100), dtype=int)
+    counts[1, 90:98] = 0
+    counts[1, 98:] = 5
+    # Without the failures, the best tenth is five copies of each of two rows in order.
+    assert correlation(score, truth, counts=counts).tolist() == pytest.approx(
+        [np.nan, 1], nan_ok=True
+    )
+
+
 def test_top_correlations_refuse_what_they_cannot_do() -> None:
     for fraction in (0.0, 1.0, -0.1, 10):
         with pytest.raises(ValueError, match="fraction must lie between 0 and 1"):

@@ -17,7 +17,6 @@ from bench.metrics.ranking import (
     friedman,
     profile,
     signed_rank,
-    stratified_resample,
     studentised_range,
     trimmed_means,
 )
@@ -155,21 +154,6 @@ def test_trimmed_means_say_what_is_wrong() -> None:
         trimmed_means([[1.0], [2.0]], 2 * ones, [0])
     with pytest.raises(ValueError, match="wanted cuts from 0 to below half of 2"):
         trimmed_means([[1.0], [2.0]], ones, [1])
-
-
-def test_strata_are_resampled_by_themselves_from_the_generator_given() -> None:
-    counts = stratified_resample([3, 5], 50, np.random.default_rng(1))
-    assert counts.shape == (50, 8)
-    assert (counts[:, :3].sum(axis=1) == 3).all()
-    assert (counts[:, 3:].sum(axis=1) == 5).all()
-    again = stratified_resample([3, 5], 50, np.random.default_rng(1))
-    other = stratified_resample([3, 5], 50, np.random.default_rng(2))
-    np.testing.assert_array_equal(counts, again)
-    assert (counts != other).any()
-    same_sizes = stratified_resample([4, 4], 50, np.random.default_rng(1))
-    assert (same_sizes[:, :4] != same_sizes[:, 4:]).any()  # one draw for both would not be two
-    with pytest.raises(ValueError, match="at least one stratum"):
-        stratified_resample([], 5, np.random.default_rng(0))
 
 
 def test_a_profile_is_the_share_at_or_below() -> None:

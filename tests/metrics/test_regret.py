@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.metrics.bootstrap import resample
 from bench.metrics.regret import (
     anytime_regret,
-    curve,
     interquartile_mean,
     mean,
     regret_at_k,
@@ -48,26 +46,3 @@ def test_means_of_seeds(seeds: int) -> None:
 
 def test_interquartile_mean_ignores_outliers() -> None:
     assert interquartile_mean([1e300, 1, 2, -1e300]) == 1.5
-
-
-def test_curve_is_the_bootstrap_of_each_place() -> None:
-    rng = np.random.default_rng(1)
-    traces = np.round(anytime_regret(rng.normal(size=(12, 6)), 4.0), 2)
-    traces[3, :2] = np.nan
-    for statistic in (mean, interquartile_mean):
-        found = curve(traces, statistic, resamples=100, rng=np.random.default_rng(5))
-        counts = resample(12, 100, np.random.default_rng(5))
-        assert np.isnan([found.value[:2], found.low[:2], found.high[:2]]).all()
-        for place in range(2, 6):
-            column = traces[:, place]
-            drawn = statistic(column, counts=counts)
-            assert found.value[place] == statistic(column)
-            low, high = np.quantile(drawn, [0.025, 0.975])
-            assert (found.low[place], found.high[place]) == pytest.approx((low, high))
-            assert found.low[place] <= found.value[place] <= found.high[place]
-
-
-def test_curve_wants_a_table() -> None:
-    for wrong in (np.zeros(3), np.zeros((0, 3)), np.zeros((2, 0))):
-        with pytest.raises(ValueError, match="wanted values of shape s x t"):
-            curve(wrong, mean, rng=np.random.default_rng(0))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.metrics.regret import regret_at_k
 from bench.metrics.top import best_of_top_k, ndcg, precision_at_k, tied_at_k, top_overlap
 
 tables = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=6)
@@ -60,12 +61,52 @@ def test_the_earlier_row_wins_by_order() -> None:
     assert best_of_top_k(score, truth, 2, "order", counts=counts).tolist() == [1, 9]
 
 
-def test_failures_fill_the_places_that_are_left() -> None:
-    score, truth = np.array([-np.inf, -np.inf, 1.0]), np.array([4.0, 6.0, 2.0])
-    assert tied_at_k(score, 1) == 1
-    assert tied_at_k(score, 2) == 2
-    assert best_of_top_k(score, truth, 2) == pytest.approx(5.0)
-    assert best_of_top_k(score, truth, 3) == pytest.approx(6.0)
+HEADS = (precision_at_k, top_overlap, best_of_top_k, ndcg, regret_at_k)
+
+
+@pytest.mark.parametrize("metric", HEADS)
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 0.25, 0.5, 0.75])
+def test_a_head_that_reaches_failures_is_undefined(metric, k: float) -> None:
+    """Two of four rows have a score: up to k = 2, all is as if the others scored lower."""
+    score, truth = np.array([-np.inf, 2.0, -np.inf, 1.0]), np.array([9.0, 6.0, 2.0, 8.0])
+    found = metric(score, truth, k)
+    if k in (1, 2, 0.25, 0.5):
+        assert found == metric(np.array([-5.0, 2.0, -5.0, 1.0]), truth, k)
+        assert tied_at_k(score, k) == 1
+    else:
+        assert np.isnan(found)
+        assert np.isnan(tied_at_k(score, k))
+
+
+@pytest.mark.parametrize("metric", HEADS)
+def test_nothing_is_said_of_a_score_that_always_failed(metric) -> None:
+    """Before, the best of three failures was the best there is: 95, with no regret."""
+    truth = np.array([95.0, 80.0, 70.0])
+    for k in (1, 2, 3):
+        assert np.isnan(metric(np.full(3, -np.inf), truth, k))
+    assert np.isnan(best_of_top_k(np.full(3, -np.inf), truth, 3, "order"))
+    assert np.isnan(ndcg(np.full(3, -np.inf), truth))
+
+
+def test_each_resample_is_judged_by_its_own_failures() -> None:
+    """The second resample draws the failure alone; the third holds enough copies of a score."""
+    score, truth = [3.0, -np.inf, 1.0], [5.0, 9.0, 7.0]
+    counts = np.array([[1, 1, 1], [0, 3, 0], [2, 1, 0], [1, 2, 0]])
+    assert best_of_top_k(score, truth, 2, "order", counts=counts).tolist() == pytest.approx(
+        [7, np.nan, 5, np.nan], nan_ok=True
+    )
+    assert regret_at_k(score, truth, 2, counts=counts).tolist() == pytest.approx(
+        [2, np.nan, 4, np.nan], nan_ok=True
+    )
+
+
+def test_the_gain_of_a_whole_ranking_wants_every_row_scored() -> None:
+    score, truth = [3.0, -np.inf, 1.0], [5.0, 9.0, 7.0]
+    without = np.array([[1, 0, 1], [1, 1, 1]])
+    expected = (5 + 7 / np.log2(3)) / (7 + 5 / np.log2(3))
+    assert ndcg(score, truth, counts=without).tolist() == pytest.approx(
+        [expected, np.nan], nan_ok=True
+    )
 
 
 def test_a_fraction_is_of_the_rows_of_each_resample() -> None:

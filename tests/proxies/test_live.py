@@ -186,7 +186,9 @@ def test_a_dead_network() -> None:
 def test_a_network_without_layers() -> None:
     module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     found = score(module, Batch(batch().images.float(), torch.zeros(6).long()), CLASSIC)
-    assert found["params"].value == found["l2_norm"].value == 0
+    assert found["params"].value == 0
+    told = "undefined: the network has no convolution and no linear layer"
+    assert found["l2_norm"].error == found["snip"].error == told
     assert found["nwot"].error == "undefined: the network has no ReLU"
     assert all((result.value is None) != (result.error is None) for result in found.values())
 
@@ -350,3 +352,24 @@ def test_every_pass_is_there() -> None:
     from bench.proxies.computed import PASS_NAMES
 
     assert set(PASSES) == set(PASS_NAMES)
+
+
+def test_float32_keeps_all_its_digits_on_a_gpu_and_settings_stay() -> None:
+    """TF32 rounds what convolutions multiply to ten bits, and is cuDNN's default."""
+
+    def precisions() -> tuple[str, ...]:
+        cudnn = torch.backends.cudnn
+        products = torch.backends.cuda.matmul.fp32_precision
+        return cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision, products
+
+    class Asks(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append((precisions(), torch.backends.cudnn.allow_tf32))
+            with torch.backends.cudnn.flags(enabled=True):  # reads the older setting
+                return x.flatten(1)
+
+    seen: list[object] = []
+    before = precisions()
+    score(Asks(), Batch(torch.rand(4, 3, 2, 2), torch.arange(4) % 3), CLASSIC)
+    assert seen[0] == (("ieee", "ieee", "ieee"), False)
+    assert precisions() == before

@@ -56,7 +56,7 @@ for rounding."""
 CENTRED = {"darts", "transnasbench101-micro", "transnasbench101-macro"}
 """Every feature that goes into the global pooling is a sum of batch norms' outputs, whose mean
 over the batch does not depend on the images: neither does the sum of all logits, of which jacov
-and epe_nas take the gradient. What is left is rounding."""
+and epe_nas take the gradient. What is left is rounding, so they are undefined."""
 
 
 def example(space: str, dtype: torch.dtype) -> tuple[nn.Module, Batch]:
@@ -87,6 +87,10 @@ def test_passes_agree_with_the_naive_reference(space: str, dtype: torch.dtype) -
     assert len(found) == 13
     wrong = {}
     for name, result in found.items():
+        if not meaningful(space, name):
+            why = "undefined: the sum of the logits moves with the images by rounding alone"
+            assert (result.value, result.error) == (None, why)
+            continue
         expected = naive.score(name, module, batch.images, batch.labels)
         assert result.error is None, (name, result.error)
         assert result.value is not None
@@ -95,7 +99,7 @@ def test_passes_agree_with_the_naive_reference(space: str, dtype: torch.dtype) -
         else:
             by = scale(name, module, batch) if name in {"plain", "grasp"} else abs(expected)
             near = abs(result.value - expected) <= FLOAT32[name] * by
-        if not near and meaningful(space, name):
+        if not near:
             wrong[name] = (result.value, expected)
     assert wrong == {}
 

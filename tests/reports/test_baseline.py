@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ LIVE = Value("live", "t", "zen", "float32 of |a~0|", 1 / 3, near(1 / 3, 1e-6), n
 TAU = Value("correlation", "t", "zen", "kendall", 0.25, near(0.25), None, (0.1, 0.4))
 WORD = exact("live", "t", "jacov", "float32 of |b~0|", None)
 RANK = exact("search", "t", "rank,proxy=zen at queries=5", "most queries", 5)
+MEAN = exact("search", "t", "ipl,scored=9 at queries=5", "mean regret", 0.5)
+LEARNED = replace(MEAN, seeds=(0.0, 0.25, 1.25))
 SPEED = Value("speed", "t", "a over b", "times as fast", 3.0, (1.5, math.inf))
 ABOUT = Provenance(("baseline",), {"u": "no file"}, {"f.csv": "0" * 64}, {"torch": None}, "c0ffee")
-BASELINE = Baseline((LIVE, TAU, WORD, RANK, SPEED), ABOUT)
+BASELINE = Baseline((LIVE, TAU, WORD, RANK, LEARNED, SPEED), ABOUT)
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
@@ -23,10 +26,10 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert found.provenance == ABOUT
     assert [value.key for value in found.values] == [
-        each.key for each in (TAU, WORD, LIVE, RANK, SPEED)
+        each.key for each in (TAU, WORD, LIVE, LEARNED, RANK, SPEED)
     ]
-    tau, word, live, rank, speed = found.values
-    assert (tau, word, rank, speed) == (TAU, WORD, RANK, SPEED)
+    tau, word, live, learned, rank, speed = found.values
+    assert (tau, word, learned, rank, speed) == (TAU, WORD, LEARNED, RANK, SPEED)
     assert word.value == "undefined"
     assert word.tight is None
     assert live.value == pytest.approx(1 / 3, rel=1e-12)
@@ -40,7 +43,8 @@ def test_the_bytes_do_not_depend_on_the_order_of_values(tmp_path: Path) -> None:
     lines = (tmp_path / "one" / "values.csv").read_text().splitlines()
     assert lines[1:] == sorted(lines[1:])
     assert lines[2].startswith("live,t,jacov,float32 of |b~0|,undefined,,")
-    assert len(lines) == 5
+    assert lines[4].endswith(",0 0.25 1.25")
+    assert len(lines) == 6
 
 
 def test_speed_stays_where_none_was_measured(tmp_path: Path) -> None:
@@ -61,7 +65,7 @@ def damage(folder: Path, name: str, old: str, new: str) -> None:
         ("values.csv", "0.25", "0.26", "SHA-256"),
         ("values.csv", "kendall", "kendal", "SHA-256"),
         ("provenance.json", '"study": "regression"', '"study": "smoke"', "study 'smoke'"),
-        ("provenance.json", '"format": 1', '"format": 2', "in format 2"),
+        ("provenance.json", '"format": 2', '"format": 1', "in format 1; ipl-bench baseline"),
         ("provenance.json", "{", "", "to be JSON"),
         ("provenance.json", '"environment": {', '"surroundings": {', "a dict 'environment'"),
         ("speed.csv", "kind,task", "task,kind", "to begin with kind,task"),
@@ -71,6 +75,8 @@ def damage(folder: Path, name: str, old: str, new: str) -> None:
         ("speed.csv", ",3,", ",three,", "line 2 of"),
         ("speed.csv", ",3,", ",,", "line 2 of"),
         ("speed.csv", ",3,", ",nan,", "line 2 of"),
+        ("speed.csv", ",inf,,,,,", ",inf,,,,,1 nan", "line 2 of"),
+        ("speed.csv", ",inf,,,,,", ",inf,,,,,one", "line 2 of"),
         ("speed.csv", "1.5", "nan", "line 2 of"),
         ("speed.csv", "inf", "1", "line 2 of"),
         ("speed.csv", "speed,", "correlation,", "of a kind among speed, benchmark, got"),

@@ -11,7 +11,7 @@ RHO = exact("correlation", "t", "zen", "spearman", 0.6)
 SEARCH = exact("search", "t", "rank,proxy=zen", "most queries", 5)
 ODD = exact("live", "t", "zen", 'float32 of <&"\x00', "50 %\nundefined")
 CHANGED = (
-    Change(MOVED, TAU, Value(*TAU.key, -0.5), TAU.tight, "equal, or another"),
+    Change(MOVED, TAU, Value(*TAU.key, -0.5), TAU.tight),
     Change(VANISHED, RHO, None),
     Change(APPEARED, None, ODD),
 )

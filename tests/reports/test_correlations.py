@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,10 @@ METRICS = [
     "best_of_10_expected", "tied_at_10", "regret_at_10", "ndcg", "kendall_common",
     "spearman_common",
 ]  # fmt: skip
+WITH_INTERVAL = {
+    *("kendall", "spearman", "kendall_top10", "spearman_top10", "partial_spearman"),
+    *("kendall_common", "spearman_common"),
+}
 
 
 def by_proxy(truth: Floats, scores: Mapping[str, Floats], **options: object) -> dict[str, Record]:
@@ -67,7 +70,11 @@ def test_values_are_those_of_scipy(made: tuple[Floats, dict[str, Floats]]) -> No
             "kendall_common": stats.kendalltau(score[common], truth[common]).statistic,
             "spearman_common": stats.spearmanr(score[common], truth[common]).statistic,
         }
-        assert {k: record[k] for k in expected} == pytest.approx(expected, abs=1e-12)
+        if np.isinf(score[recorded][best]).any():
+            assert name == "a"
+            expected |= {"kendall_top10": None, "spearman_top10": None}
+        for metric, value in expected.items():
+            assert record[metric] == (value and pytest.approx(value, abs=1e-12)), metric
         assert record["best_of_10"] == y[np.argsort(-x, kind="stable")[:10]].max()
         tied = int((x == np.sort(x)[-10]).sum())
         assert record["tied_at_10"] == tied
@@ -103,10 +110,13 @@ def test_fields_stand_in_order_and_are_safe_for_json(
 ) -> None:
     truth, scores = made
     for record in by_proxy(truth, scores).values():
-        ends = [(name, f"{name}_low", f"{name}_high") for name in METRICS]
-        assert list(record) == ["task", "proxy", "n", "n_failed", "n_common"] + [
-            name for three in ends for name in three
+        named = [
+            (name, f"{name}_low", f"{name}_high") if name in WITH_INTERVAL else (name,)
+            for name in METRICS
         ]
+        assert list(record) == ["task", "proxy", "n", "n_failed", "n_common"] + [
+            name for names in named for name in names
+        ] + ["undefined"]
         json.dumps(record, allow_nan=False)
     record = by_proxy(truth, scores)["a"]
     assert (record["n"], record["n_failed"], record["n_common"]) == (200, 3, 158)
@@ -127,16 +137,55 @@ def test_intervals_hold_the_value_and_shrink_with_rows() -> None:
 
 def test_the_interval_is_the_percentile_bootstrap_by_hand() -> None:
     rng = np.random.default_rng(5)
-    truth, score = rng.normal(size=(2, 30))
+    truth, score = rng.normal(size=(2, 200))
     found = by_proxy(truth, {"a": score}, rng=np.random.default_rng(8), resamples=50)["a"]
     sample = draw_sample(truth, {"a": score}, rng=np.random.default_rng(8), resamples=50)
     taus = []
     for counts in sample.counts:
-        rows = np.repeat(np.arange(30), counts)
-        assert rows.size == 30
+        rows = np.repeat(np.arange(200), counts)
+        assert rows.size == 200
         taus.append(stats.kendalltau(score[rows], truth[rows]).statistic)
     low, high = np.quantile(taus, [0.025, 0.975])
     assert (found["kendall_low"], found["kendall_high"]) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_of_few_rows_the_interval_is_the_jackknife_by_hand() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.normal(size=30)
+    score = np.round(truth + rng.normal(size=30), 1)
+    found = by_proxy(truth, {"a": score}, resamples=5)["a"]
+    quantile = stats.t.ppf(0.975, 29)
+    for name, function in (("kendall", stats.kendalltau), ("spearman", stats.spearmanr)):
+        value = function(score, truth).statistic
+        left = np.array(
+            [function(np.delete(score, i), np.delete(truth, i)).statistic for i in range(30)]
+        )
+        error = np.sqrt(29 / 30 * ((left - left.mean()) ** 2).sum())
+        if name == "kendall":  # the mean of the jackknife's square and of the unbiased one
+            unbiased = error**2 * 28 / 27 - 2 * (1 - value**2) / (28 * 27)
+            error = np.sqrt((error**2 + unbiased) / 2)
+        middle, error = np.arctanh(value), error / (1 - value**2)
+        ends = np.tanh(middle - quantile * error), np.tanh(middle + quantile * error)
+        assert (found[f"{name}_low"], found[f"{name}_high"]) == pytest.approx(ends, abs=1e-9)
+    few = by_proxy(truth[:19], {"a": score[:19]})["a"]
+    assert few["kendall"] is not None
+    assert few["kendall_low"] is few["kendall_high"] is None
+    # The best tenth of thirty rows are three: no interval is of these.
+    assert found["kendall_top10"] is not None
+    assert found["kendall_top10_low"] is None
+
+
+def test_the_head_of_many_rows_has_the_interval_of_its_own_rows() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.normal(size=1200)
+    score = truth + 0.3 * rng.normal(size=1200)
+    found = by_proxy(truth, {"a": score}, rng=np.random.default_rng(8), resamples=60)["a"]
+    head = truth >= np.quantile(truth, 0.9)
+    sample = draw_sample(truth, {"a": score}, rng=np.random.default_rng(8), resamples=60)
+    drawn = kendall(score[head], truth[head], counts=sample.counts[:, head])
+    ends = found["kendall_top10_low"], found["kendall_top10_high"]
+    assert ends == pytest.approx(interval(drawn), abs=1e-12)
+    assert found["kendall_top10"] == pytest.approx(kendall(score[head], truth[head]), abs=1e-12)
 
 
 def test_rows_that_share_a_score_count_once_in_intervals(
@@ -200,12 +249,7 @@ def test_every_interval_is_that_of_the_plain_metric(
         recorded = ~np.isnan(score)
         calls = {
             "kendall": (kendall, (score, y), recorded, 2),
-            "weighted_kendall": (weighted_kendall, (score, y), recorded, 2),
             "spearman_common": (spearman, (score, y), sample.common(), 2),
-            "pearson": (pearson, (score, y), sample.common(), 2),
-            "ndcg": (ndcg, (score, y), recorded, 2),
-            "tied_at_10": (partial(tied_at_k, k=10), (score,), recorded, 10),
-            "regret_at_10": (partial(regret_at_k, k=10), (score, y), recorded, 10),
         }
         if record["proxy"] != "params":
             both = recorded & ~np.isnan(scores["params"])
@@ -216,8 +260,19 @@ def test_every_interval_is_that_of_the_plain_metric(
             counts = sample.counts[:, rows]
             drawn = metric(*cut, counts=counts[counts.sum(axis=1) >= least])
             found = (record[name], record[f"{name}_low"], record[f"{name}_high"])
-            expected = (metric(*cut), *interval(drawn))
+            expected = (metric(*cut), *(interval(drawn) if rows.sum() >= 100 else (None, None)))
             assert found == pytest.approx(expected, abs=1e-12), name
+        cut = [column[recorded] for column in (score, y)]
+        values = {
+            "weighted_kendall": weighted_kendall(*cut),
+            "ndcg": ndcg(*cut),
+            "tied_at_10": tied_at_k(cut[0], 10),
+            "regret_at_10": regret_at_k(*cut, 10),
+            "pearson": pearson(*(column[sample.common()] for column in (score, y))),
+        }
+        for name, value in values.items():
+            expected = None if np.isnan(value) else pytest.approx(value, abs=1e-12)
+            assert record[name] == expected, name
 
 
 def test_a_task_that_minimises_is_turned_round(made: tuple[Floats, dict[str, Floats]]) -> None:
@@ -227,8 +282,6 @@ def test_a_task_that_minimises_is_turned_round(made: tuple[Floats, dict[str, Flo
     for name in ("kendall", "regret_at_10", "kendall_low", "tied_at_10"):
         assert down[name] == up[name]
     assert down["best_of_10"] == -up["best_of_10"]
-    assert down["best_of_10_low"] == -up["best_of_10_high"]
-    assert down["best_of_10_high"] == -up["best_of_10_low"]
     assert down["ndcg"] == up["ndcg"]  # -(-truth) are the gains again
 
 
@@ -250,6 +303,32 @@ def test_what_cannot_be_defined_is_none() -> None:
     assert found["few"]["best_of_10"] is None
     assert found["constant"]["ndcg"] is None  # a negative truth is no gain
     assert found["constant"]["overlap_top100"] is None  # 30 rows have no 100 best
+
+
+def test_a_head_that_reaches_failures_says_so() -> None:
+    """The first nine rows have a score, and the best of all, 100, is among the failures."""
+    truth = np.concatenate([np.arange(60.0, 69.0), [100.0], np.arange(50.0, 60.0)])
+    nine = np.where(np.arange(20) < 9, truth, -np.inf)
+    ten = np.where(np.arange(20) < 9, truth, np.where(np.arange(20) == 10, 1.0, -np.inf))
+    every = np.full(20, -np.inf)
+    found = by_proxy(truth, {"nine": nine, "ten": ten, "every": every, "params": truth})
+    heads = ("best_of_10", "best_of_10_expected", "tied_at_10", "regret_at_10")
+    for name in heads:
+        ends = [found["nine"].get(f"{name}{end}") for end in ("", "_low", "_high")]
+        assert ends == [None, None, None]
+        assert found["every"][name] is None
+        assert found["ten"][name] is not None
+    assert found["ten"]["best_of_10"] == 68
+    assert found["ten"]["regret_at_10"] == 32
+    assert found["nine"]["precision_at_10pct"] == 0.5  # the two best scored: 68 is second best
+    assert found["nine"]["kendall_top10"] is None  # 100 failed
+    assert found["nine"]["undefined"] == (
+        "kendall_top10, spearman_top10, best_of_10, best_of_10_expected, tied_at_10, "
+        "regret_at_10, ndcg: the head reaches into the failures, 11 of 20 architectures"
+    )
+    assert "best_of_10" in found["every"]["undefined"]
+    assert "best_of_10" not in found["ten"]["undefined"]
+    assert found["params"]["undefined"] is None
 
 
 def test_rows_without_a_truth_are_left_out(made: tuple[Floats, dict[str, Floats]]) -> None:

@@ -197,7 +197,7 @@ def own(proxies: int = 6) -> Figure:
     accuracy = {"validation": mean + rng.normal(size=(80, 3))}
     scores = {f"some_proxy_{i}": mean[:, 0] + i * rng.normal(size=80) for i in range(proxies)}
     repeats = Repeats(tuple(map(str, range(80))), (0, 1, 2), accuracy)
-    return noise_figures(measure_noise("a/x", repeats, scores, rng=rng, resamples=50))[0]
+    return noise_figures(measure_noise("a/x", repeats, scores))[0]
 
 
 def own_without_proxies() -> Figure:

@@ -43,8 +43,7 @@ def test_rows_become_a_column_a_seed() -> None:
 def measured(scores: dict[str, Floats], maximise: bool = True) -> SeedNoise:
     archs, seeds, validation = networks()
     repeats = gather_repeats(archs, seeds, {"validation": validation if maximise else -validation})
-    rng = np.random.default_rng(1)
-    return measure_noise("a/x", repeats, scores, rng=rng, maximise=maximise, resamples=300)
+    return measure_noise("a/x", repeats, scores, maximise=maximise)
 
 
 def test_only_architectures_with_several_seeds_are_looked_at() -> None:
@@ -93,14 +92,14 @@ def test_proxies_stand_beside_the_ceiling() -> None:
 
 def test_a_table_of_one_seed_says_nothing() -> None:
     repeats = gather_repeats(["a", "b"], [0, 0], {"validation": np.array([1.0, 2.0])})
-    noise = measure_noise("a/x", repeats, {}, rng=np.random.default_rng(0))
+    noise = measure_noise("a/x", repeats, {})
     assert noise.spreads == noise.proxies == []
     assert noise_tables([noise]) == []
 
 
 def test_equal_accuracies_have_no_ceiling() -> None:
     repeats = gather_repeats(["a", "a", "b", "b"], [0, 1, 0, 1], {"test": np.ones(4)})
-    noise = measure_noise("a/x", repeats, {"p": np.arange(2.0)}, rng=np.random.default_rng(0))
+    noise = measure_noise("a/x", repeats, {"p": np.arange(2.0)})
     assert noise.spreads[0]["seed_to_seed"] is noise.spreads[0]["reliability"] is None
     assert noise.proxies[0]["share"] is None
 
@@ -114,7 +113,7 @@ def test_a_made_table_is_found_with_its_proxies(results: Results) -> None:
     truth = np.arange(50.0)
     results.add_scores("space/x", {"validation": truth}, {"nwot": truth}, archs=archs)
     (study,) = load_studies(results.root)
-    (noise,) = measure_tables(study, rng=np.random.default_rng(0), resamples=20)
+    (noise,) = measure_tables(study)
     assert [r["split"] for r in noise.spreads] == ["validation"]
     assert [(r["proxy"], r["n"]) for r in noise.proxies] == [("nwot", 50)]
 
@@ -124,4 +123,4 @@ def test_a_made_table_without_accuracies_is_refused(results: Results) -> None:
     results.append(kind="table", task="space/x", run="table", **attached)
     (study,) = load_studies(results.root)
     with pytest.raises(DataError, match="expected columns arch, seed and an accuracy in .*table"):
-        list(measure_tables(study, rng=np.random.default_rng(0)))
+        list(measure_tables(study))

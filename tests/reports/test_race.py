@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.base import Record
+from bench.metrics.intervals import mean_interval, stratified_interval
 from bench.reports.figures.race import profile_figure, rank_figure, scored_figures
 from bench.reports.load import load_studies
 from bench.reports.race import Race, measure_race
@@ -72,11 +73,10 @@ def entries_of(results: Results) -> dict[tuple[str, str], Entry]:
     return {(entry.task, entry.searcher): entry for entry in found}
 
 
-def race_of(results: Results, seed: int = 0, **options: object) -> Race:
+def race_of(results: Results, **options: object) -> Race:
     (study,) = load_studies(results.root)
-    rng = np.random.default_rng(seed)
-    facts: Record = {"marks": MARKS, "resamples": 200} | options
-    found = measure_race(study, results.root, rng=rng, **facts)
+    facts: Record = {"marks": MARKS} | options
+    found = measure_race(study, results.root, **facts)
     assert found is not None
     return found
 
@@ -137,17 +137,32 @@ def test_equal_finds_tie_whatever_their_rows_rounding(results: Results) -> None:
     assert (record["tied"], record["difference"], record["p"]) == (1, 0.0, None)
 
 
-def test_statistics_of_four_seeds(results: Results) -> None:
-    seen = {seed: [10.0 - regret] * 4 for seed, regret in enumerate((0, 1, 2, 9))}
-    add(results, "a/x", "one", seen)
+def test_statistics_of_seeds(results: Results) -> None:
+    regrets = (0, 1, 2, 9)
+    add(results, "a/x", "one", {s: [10.0 - regret] * 4 for s, regret in enumerate(regrets)})
     add(results, "a/x", "two", {0: [9] * 4, 1: [], 3: [9, 9]})
     found = one(race_of(results).regrets, searcher="one", queries=4)
     assert (found["regret_mean"], found["regret_median"], found["regret_iqm"]) == (3.0, 1.5, 1.5)
-    assert found["regret_mean_low"] < 1.5
-    assert found["regret_mean_high"] > 5
+    assert found["regret_mean_low"] is found["regret_mean_high"] is None  # of four seeds
     assert (found["seeds"], found["failed"], found["missing"], found["seconds"]) == (4, 0, 0, 40.0)
     other = one(race_of(results).regrets, searcher="two", queries=4)
     assert (other["seeds"], other["failed"], other["missing"], other["stopped"]) == (2, 1, 1, 1)
+
+
+def test_ten_seeds_have_an_interval_of_the_mean_alone(results: Results) -> None:
+    regrets = np.array([0.0, 1, 1, 2, 2, 3, 3, 4, 6, 9])
+    add(results, "a/x", "one", {s: [10.0 - r] * 4 for s, r in enumerate(regrets)})
+    add(results, "a/x", "two", {s: [9] * 4 for s in range(10)})
+    race = race_of(results)
+    found = one(race.regrets, searcher="one", queries=4)
+    low, high = mean_interval(regrets[:, None])
+    assert (found["regret_mean_low"], found["regret_mean_high"]) == (low[0], high[0])
+    assert not {"regret_median_low", "regret_iqm_low"} & found.keys()
+    solved = one(race.regrets, searcher="two", queries=4)
+    assert (solved["regret_mean"], solved["regret_mean_low"]) == (1.0, None)
+    (pair,) = [r for r in race.pairs if r["queries"] == 4]
+    low, high = mean_interval(1.0 - regrets[:, None])
+    assert (pair["low"], pair["high"]) == (pytest.approx(low[0]), pytest.approx(high[0]))
 
 
 def test_ranks_by_hand_with_a_failure_a_tie_and_a_missing_seed(results: Results) -> None:
@@ -161,8 +176,7 @@ def test_ranks_by_hand_with_a_failure_a_tie_and_a_missing_seed(results: Results)
     }  # fmt: skip
     assert list(ranks) == ["one", "three", "two"]
     assert {(r["blocks"], r["incomplete"]) for r in ranks.values()} == {(2, 1)}
-    # Of two seeds a resample holds one alone in half of all cases: the ends are those two ranks.
-    assert (ranks["two"]["rank_low"], ranks["two"]["rank_high"]) == (1.5, 3.0)
+    assert (ranks["two"]["rank_low"], ranks["two"]["rank_high"]) == (None, None)  # two blocks
     assert {r["p"] for r in race.tests} == {None}  # one task tells nothing of other tasks
 
 
@@ -192,7 +206,7 @@ def test_pairs_by_hand(results: Results) -> None:
     assert (far["seeds"], far["difference"], far["better"], far["worse"]) == (5, 3.0, 5, 0)
     assert far["p"] == 2 / 2**5
     assert far["p_holm"] == 2 * far["p"]
-    assert 1.0 <= far["low"] < 3.0 < far["high"] <= 5.0
+    assert far["low"] is far["high"] is None  # of five seeds
     near = one(race.pairs, searcher="near", queries=4)
     assert (near["difference"], near["tied"], near["worse"]) == (-0.5, 3, 3)
     chosen = race_of(results, reference="far")
@@ -219,11 +233,11 @@ def test_groups_hold_equal_numbers_of_scored_architectures(results: Results) -> 
 
 
 def test_who_catches_up_and_where(results: Results) -> None:
-    add(results, "a/x", "ipl,scored=50", {s: [8, 9, 9, 9] for s in range(4)}, scored=50)
-    for number, value in ((50, 6), (200, 7), (1000, 9)):
-        seen = {s: [value] * 4 for s in range(4)}
+    add(results, "a/x", "ipl,scored=50", {s: [8, 9, 9, 9] for s in range(12)}, scored=50)
+    for number, value in ((50, 6), (200, 7), (1000, 9.2)):
+        seen = {s: [value - s % 3 / 10] * 4 for s in range(12)}
         add(results, "a/x", f"gp,scored={number}", seen, scored=number)
-    add(results, "a/x", "random", {s: [9] * 4 for s in range(4)})
+    add(results, "a/x", "random", {s: [9] * 4 for s in range(12)})
     race = race_of(results)
     found = one(race.catch_up, queries=4)
     assert (found["reference"], found["reference_scored"], found["family"]) == (
@@ -248,26 +262,31 @@ def test_aggregates_are_in_units_of_the_task(results: Results) -> None:
     assert found["two", 1]["iqm"] == pytest.approx(4 / 3)
     assert found["two", 4]["iqm"] == pytest.approx(1 / 3)
     assert (found["one", 1]["runs"], found["one", 1]["tasks"]) == (4, 2)
-    at, share, low, high = race.profiles[1]["one"]
+    at, share = race.profiles[1]["one"]
     np.testing.assert_array_equal(share, at >= 2 / 3)
-    np.testing.assert_array_equal(low, high)
 
 
-def test_same_seed_same_intervals_another_seed_others(results: Results) -> None:
+def test_the_interval_of_an_average_rank_is_stratified_by_task(results: Results) -> None:
     rng = np.random.default_rng(5)
+    blocks = []
     for task in ("x", "y"):
-        for name in ("one", "two"):
-            seen = {seed: rng.uniform(0, 9, 4).tolist() for seed in range(12)}
-            add(results, f"a/{task}", name, seen)
-    first, again, other = race_of(results), race_of(results), race_of(results, seed=1)
+        best = rng.uniform(0, 9, (12, 3)).round(3)
+        for column, name in enumerate(("one", "two", "three")):
+            add(
+                results,
+                f"a/{task}",
+                name,
+                {s: [value] * 4 for s, value in enumerate(best[:, column])},
+            )
+        blocks.append(np.argsort(np.argsort(-best, axis=1), axis=1) + 1.0)
+    first, again = race_of(results), race_of(results)
     for name, records in first.records().items():
         assert again.records()[name] == records
-    assert other.regrets != first.regrets
-    assert other.ranks != first.ranks
-    assert other.aggregates != first.aggregates
-    plain = ("task", "queries", "searcher", "regret_mean", "regret_iqm")
-    values = [[[r[name] for name in plain] for r in race.regrets] for race in (first, other)]
-    assert values[0] == values[1]
+    low, high = stratified_interval(blocks)
+    for column, name in enumerate(("one", "two", "three")):
+        found = one(first.ranks, searcher=name, queries=4)
+        assert found["rank"] == pytest.approx(np.mean(blocks, axis=(0, 1))[column])
+        assert (found["rank_low"], found["rank_high"]) == pytest.approx((low[column], high[column]))
 
 
 def test_one_seed_has_no_interval(results: Results) -> None:
@@ -284,7 +303,7 @@ def test_what_is_no_race(results: Results) -> None:
     add(results, "a/y", "two", {0: [5] * 4})
     add(results, "a/x", "two", {0: [5] * 4}, unit="seconds")
     (study,) = load_studies(results.root)
-    assert measure_race(study, results.root, rng=np.random.default_rng(0)) is None
+    assert measure_race(study, results.root) is None
 
 
 def test_marks_end_at_the_largest_budget(results: Results) -> None:

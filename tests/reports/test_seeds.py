@@ -45,7 +45,7 @@ def repeats() -> list[ScoreSet]:
 
 
 def test_the_formulas_written_out(repeats: list[ScoreSet]) -> None:
-    steady, noisy = compare_seeds(repeats, rng=np.random.default_rng(1), resamples=200)
+    steady, noisy = compare_seeds(repeats)
     truth = repeats[0].target
     taus = [stats.kendalltau(each.scores["noisy"], truth)[0] for each in repeats]
     assert noisy["n"] == 60
@@ -65,7 +65,7 @@ def test_the_formulas_written_out(repeats: list[ScoreSet]) -> None:
 
 
 def test_the_sampling_error_is_the_bootstraps(repeats: list[ScoreSet]) -> None:
-    steady, _ = compare_seeds(repeats, rng=np.random.default_rng(1), resamples=2000)
+    steady, _ = compare_seeds(repeats)
     truth, score = repeats[0].target, repeats[0].scores["steady"]
     rng = np.random.default_rng(5)
     drawn = [stats.kendalltau(truth[r], score[r])[0] for r in rng.integers(0, 60, (800, 60))]
@@ -77,8 +77,8 @@ def test_failures_rank_last_and_minimised_truths_turn(repeats: list[ScoreSet]) -
     score = np.array([-np.inf, 1.0, 2.0, 3.0, 4.0])
     up = [score_set(seed, truth, {"p": score}) for seed in (0, 1)]
     down = [score_set(seed, truth, {"p": score}, maximise=False) for seed in (0, 1)]
-    (record,) = compare_seeds(up, rng=np.random.default_rng(0), resamples=100)
-    (turned,) = compare_seeds(down, rng=np.random.default_rng(0), resamples=100)
+    (record,) = compare_seeds(up)
+    (turned,) = compare_seeds(down)
     assert record["kendall_mean"] == 1
     assert turned["kendall_mean"] == -1
 
@@ -87,12 +87,12 @@ def test_only_what_all_seeds_scored_counts(repeats: list[ScoreSet]) -> None:
     truth = np.arange(5.0)
     first = score_set(0, truth, {"p": truth, "only": truth})
     second = score_set(1, truth[:4], {"p": np.array([0.0, np.nan, 2.0, 3.0])})
-    (record,) = compare_seeds([first, second], rng=np.random.default_rng(0), resamples=100)
+    (record,) = compare_seeds([first, second])
     assert (record["proxy"], record["n"]) == ("p", 3)
 
 
 def test_the_table_shows_every_record(repeats: list[ScoreSet]) -> None:
-    records = compare_seeds(repeats, rng=np.random.default_rng(1), resamples=100)
+    records = compare_seeds(repeats)
     table = seed_table(records)
     assert [row[1].text for row in table.rows] == ["steady", "noisy"]
     assert all(len(row) == len(table.columns) for row in table.rows)
@@ -108,10 +108,7 @@ def test_architectures_that_share_scores_count_once(repeats: list[ScoreSet]) -> 
             groups=np.tile(np.arange(60), 2),
         )
 
-    once, again = (
-        compare_seeds(sets, rng=np.random.default_rng(1), resamples=80)
-        for sets in (repeats, [twice(each) for each in repeats])
-    )
+    once, again = (compare_seeds(sets) for sets in (repeats, [twice(each) for each in repeats]))
     for before, after in zip(once, again, strict=True):
         assert (before["n"], after["n"]) == (60, 120)
         assert after["kendall_sd_sampling"] == pytest.approx(before["kendall_sd_sampling"])

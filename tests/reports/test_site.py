@@ -33,7 +33,7 @@ def loaded(results: Results) -> tuple[Study, Numbers]:
 
 def page_of(results: Results) -> str:
     study, numbers = loaded(results)
-    race = measure_race(study, results.root, rng=np.random.default_rng(0), resamples=20)
+    race = measure_race(study, results.root)
     return site(study, numbers, race, {}, [], {}, MADE).decode()
 
 

@@ -87,7 +87,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     (study,) = load_studies(root)
     numbers = measure(study, seed=0, resamples=20)
-    race = measure_race(study, root, rng=np.random.default_rng(0), resamples=20)
+    race = measure_race(study, root)
     assert race is not None
     shown = {"race": short_tables(race)}
     path = root / "index.html"

@@ -48,7 +48,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     write_large(results)
     (study,) = load_studies(root)
     numbers = measure(study, seed=0, resamples=5)
-    race = measure_race(study, root, rng=np.random.default_rng(0), resamples=5)
+    race = measure_race(study, root)
     return site(study, numbers, race, {}, [], {}, Made("ipl-bench report", 0, 5))
 
 

@@ -134,16 +134,32 @@ def test_search_table_shows_mean_deviation_interval_and_seeds() -> None:
     assert [cell.bold for cell in cells] == [False, False, True, False, False, False, False]
 
 
+def test_a_head_that_failures_fill_is_a_dash_that_the_caption_explains() -> None:
+    unknown = {"best_of_10": None, "undefined": "best_of_10: why"}
+    (table,) = correlation_tables([correlation("nwot", 0.1) | unknown], [])
+    assert table.rows[0][4].text == "—"
+    assert table.caption.endswith(
+        "is —: fewer than ten have a score, so failures would be among them."
+    )
+    for text in (markdown_text(table), latex_text(table)):
+        assert "fewer than ten have a score" in text
+    (table,) = correlation_tables([correlation("nwot", 0.1)], [])
+    assert "fewer than ten" not in table.caption
+
+
 def test_failures_are_counted_by_what_and_why() -> None:
     row = {"kind": "search", "task": "a/x", "searcher": "s", "budget": "queries=5"}
     failed = [row | {"error": "E: 1"}, row | {"error": "E: 1"}, row | {"error": "F: 2"}]
     score = {"kind": "score", "task": "a/y", "error": "E: 3"}
-    records = failure_records([correlation("nwot", 0.1)], [*failed, score])
+    found = [correlation("nwot", 0.1), correlation("mine", 0.1)]
+    reasons = {"a/x": {"mine": {"non-finite": 1, "ValueError: no norm": 3}}}
+    records = failure_records(found, [*failed, score], reasons)
     assert [tuple(record.values()) for record in records] == [
         ("score", "a/y", "", 1, None, "E: 3"),
         ("search", "a/x", "s queries=5", 2, None, "E: 1"),
         ("search", "a/x", "s queries=5", 1, None, "F: 2"),
         ("architecture", "a/x", "nwot", 2, 1000, "no finite score"),
+        ("architecture", "a/x", "mine", 2, 1000, "3 with ValueError: no norm, 1 with non-finite"),
     ]
     table = failure_table(records)
     assert [cell.text for cell in table.rows[0]] == ["score", "a/y", "—", "E: 3", "1", "—"]

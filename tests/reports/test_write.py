@@ -239,7 +239,7 @@ def test_the_regret_axis_is_in_the_metric_of_the_tasks_that_were_searched(
         for picture, figure in figures_of(
             study,
             measure(study, seed=0, resamples=5),
-            measure_predictions(study, seed=0, resamples=5),
+            measure_predictions(study),
             None,
         )
     }

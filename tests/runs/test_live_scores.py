@@ -30,7 +30,7 @@ class Falling:
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of a finished run of two seeds: scores 1, 2, 3 and 4, 5, 6; the second fails."""
     monkeypatch.setattr(live_scores.members, "proxy", {OWN: Falling()}.__getitem__)
-    return write(tmp_path / "mine" / "c0ffee-machine", seeds=(4, 5), distinct=True)
+    return write(tmp_path / "mine" / "c0ffee-machine", seeds=(4, 5), distinct=True, whole="toy")
 
 
 def write(folder: Path, **how: object) -> Path:
@@ -60,6 +60,7 @@ def test_scores_are_those_of_the_first_seed(written: Path) -> None:
     np.testing.assert_array_equal(table.scores["params"], [1.0, -np.inf, 3.0])
     np.testing.assert_array_equal(table.score_seconds["params"], [0.01, 0.02, 0.03])
     assert table.accuracy == {}
+    assert table.failures == {"params": {1: "ArithmeticError"}, OWN: {}}
     assert table.notes == "noise, batches of 8, seed 4, the first of 2"
 
 
@@ -69,12 +70,13 @@ def test_an_own_proxy_is_turned_so_that_larger_is_better(written: Path) -> None:
 
 
 @pytest.mark.parametrize("distinct", [True, False])
-def test_rows_stand_for_classes_where_one_of_each_was_scored(
-    distinct: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("whole", ["toy", "toy/data", None])
+def test_rows_stand_for_classes_where_one_of_each_of_the_space_was_scored(
+    distinct: bool, whole: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_scores.members, "proxy", {OWN: Falling()}.__getitem__)
-    table = read_live("x", write(tmp_path, seeds=(4,), distinct=distinct), TOY)
-    assert table.canonical is distinct
+    table = read_live("x", write(tmp_path, seeds=(4,), distinct=distinct, whole=whole), TOY)
+    assert table.canonical is (distinct and whole == "toy")
     assert table.notes == "noise, batches of 8, seed 4"
 
 
@@ -122,3 +124,20 @@ def test_results_of_no_live_run_are_told(written: Path) -> None:
     rows.write_text(json.dumps({**json.loads(rows.read_text()), "run": "score/x"}) + "\n")
     with pytest.raises(DataError, match="expected the row of a finished live run"):
         read_live("x", written, TOY)
+
+
+@pytest.mark.parametrize(
+    ("said", "canonical"), [("all", True), ("all of toy/data", False), ("sample=3, seed=0", False)]
+)
+def test_of_runs_of_before_the_provenance_says_whether_it_was_all(
+    said: str, canonical: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_scores.members, "proxy", {OWN: Falling()}.__getitem__)
+    path = write(tmp_path, seeds=(4,), distinct=True)
+    row = json.loads((tmp_path / "rows.jsonl").read_text())
+    del row["whole"]
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(DataError, match=r"provenance\.json to say which architectures"):
+        read_live("x", path, TOY)
+    (tmp_path / "provenance.json").write_text(json.dumps({"architectures": said}))
+    assert read_live("x", path, TOY).canonical is canonical

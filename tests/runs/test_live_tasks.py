@@ -81,12 +81,42 @@ def test_rows_whose_truth_is_unknown_are_left_out(task: list[Task]) -> None:
 
 def test_one_that_stands_for_its_class_is_the_score_of_every_row_of_it(task: list[Task]) -> None:
     archs = [(2, 1, 0), (3, 3, 3)]
-    found = against("toy/data", run_of(archs, distinct=True), archs)
+    found = against("toy/data", run_of(archs, distinct=True, whole="toy"), archs)
     members = [row for row, arch in enumerate(ARCHS) if sorted(arch) == [0, 1, 2]]
     assert found.rows.tolist() == [*members, 63]
     assert found.scored.tolist() == [0] * 6 + [1]
     plain = against("toy/data", run_of(archs), archs)
     assert plain.rows.tolist() == [ARCHS.index((2, 1, 0)), 63]
+
+
+@pytest.mark.parametrize("whole", [None, "other/data", "toy/data"])
+def test_one_of_a_sample_is_one_row(whole: str | None, task: list[Task]) -> None:
+    """All of this very task lend their scores within it; a sample, or another task's, do not."""
+    archs = [(2, 1, 0), (3, 3, 3)]
+    found = against("toy/data", run_of(archs, distinct=True, whole=whole), archs)
+    if whole == "toy/data":
+        assert (len(found.rows), found.by_class) == (7, 5)
+    else:
+        assert found.rows.tolist() == [ARCHS.index((2, 1, 0)), 63]
+        assert (found.scored.tolist(), found.by_class) == ([0, 1], 0)
+
+
+def test_of_a_class_that_is_not_there_as_written_the_first_row_is_taken(task: list[Task]) -> None:
+    rows = [ARCHS.index(arch) for arch in ((0, 2, 1), (1, 0, 2), (3, 3, 3))]
+    task[0] = Task(TOY, part_of(rows))
+    archs = [(2, 1, 0), (3, 3, 3)]
+    found = against("toy/data", run_of(archs, distinct=True), archs)
+    assert (found.rows.tolist(), found.scored.tolist(), found.by_class) == ([0, 2], [0, 1], 1)
+    assert against("toy/data", run_of(archs), archs).rows.tolist() == [2]
+
+
+def test_canonical_forms_are_scored_for_the_rows_that_were_meant(task: list[Task]) -> None:
+    meant = [(2, 1, 0), (0, 1, 2), (3, 1, 1)]
+    scored = [(0, 1, 2), (1, 1, 3)]
+    found = against("toy/data", run_of(scored, canonical=True), meant, scored)
+    assert found.rows.tolist() == sorted(map(ARCHS.index, meant))
+    assert found.scored.tolist() == [0, 0, 1]
+    assert (found.known, found.by_class) == (2, 2)
 
 
 def test_a_table_of_classes_is_asked_by_class(task: list[Task]) -> None:

@@ -106,6 +106,28 @@ def test_failed_and_unrecorded_scores_are_nan() -> None:
     assert values[2] == 1.0
 
 
+def test_what_was_read_and_told_nothing_is_known() -> None:
+    """`half` failed for 000 and is not recorded from 200 on; `good` is there for all."""
+    asked = oracle(toy_table(failures={"half": {0: "empty"}}))
+    assert asked.nothing_read is None
+    asked.scores([(0, 0, 0)], [])
+    asked.query((0, 0, 0))
+    assert (asked.nothing_read, asked.unscored_queries) == (None, 0), "no proxy was read"
+    asked.scores([(3, 3, 3)], ["half"])
+    assert asked.nothing_read == (
+        "none of its proxies gave a score of any of the 2 architectures read: half is recorded "
+        "for none of them"
+    )
+    found = oracle(toy_table(failures={"half": {0: "empty"}}))
+    found.scores([(0, 0, 0), (3, 3, 3)], ["half"])
+    found.query((3, 3, 3))
+    assert found.nothing_read is not None
+    assert found.nothing_read.endswith("of any of the 2 architectures read: half, 1 with empty")
+    assert found.unscored_queries == 1
+    found.scores([(3, 3, 3)], ["good", "half"])
+    assert (found.nothing_read, found.unscored_queries) == (None, 0)
+
+
 def test_a_computed_proxy_costs_nothing_but_is_counted() -> None:
     asked = oracle(seconds=100.0)
     first = asked.scores(ARCHS[:4], ["random"])

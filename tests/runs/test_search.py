@@ -250,7 +250,8 @@ def test_a_proxy_that_raises_is_counted_by_its_error(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(members, "proxy", lambda name: members.FunctionProxy(name, picky))
     outcome = score.run_score(ScoreRun("toy/data", ("picky",)))
-    assert outcome.rows[0]["errors"] == {"picky": {"ZeroDivisionError": 16, "non-finite": 16}}
+    reasons = {"ZeroDivisionError: division by zero": 16, "non-finite": 16}
+    assert outcome.rows[0]["errors"] == {"picky": reasons}
     assert (np.array(trace_of(outcome)["score:picky"]) == -np.inf).sum() == 32
 
 

@@ -110,3 +110,15 @@ def test_a_run_that_is_not_finished_has_no_row(claimed: Path) -> None:
     with pytest.raises(DataError, match="expected the row of a finished mine run"):
         streamed.finished(claimed, "mine")
     assert streamed.finished(claimed, "other") == {"run": "other"}
+
+
+def test_a_file_by_another_spelling_is_gone_on_with_and_another_file_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "here"
+    run = replace(RUN, dataset="a/x.npz", recipe="a/x.npz,batch=9")
+    claim(folder, run, **{"a/x.npz": "1"})
+    other = replace(run, dataset="a/../a/x.npz", recipe="a/../a/x.npz,batch=9")
+    claim(folder, other, **{"a/../a/x.npz": "1"})
+    with pytest.raises(DataError, match=r"results of recipe \"a/x.npz,batch=9\", and here it is"):
+        claim(folder, other, **{"a/../a/x.npz": "2"})
+    with pytest.raises(DataError, match=r"results of recipe .*batch=9\", and here .*batch=8"):
+        claim(folder, replace(other, recipe="a/../a/x.npz,batch=8"), **{"a/../a/x.npz": "1"})

@@ -19,7 +19,7 @@ from torch.autograd.graph import Node
 from torch.nn import functional
 
 from bench.base import OptionError
-from bench.proxies.passes.recorder import LINEAR, FastPools, argument, plain
+from bench.proxies.passes.recorder import LINEAR, OnCpu, argument, plain
 
 Pair = tuple[int, int]
 
@@ -111,7 +111,7 @@ class Norm:
     """`n x c` each."""
 
 
-class Alone(FastPools):
+class Alone(OnCpu):
     """Run every image alone, and record calls. `names` maps a parameter's identity to its name."""
 
     def __init__(self, names: Mapping[int, str]) -> None:
@@ -122,6 +122,11 @@ class Alone(FastPools):
         self.starts: list[Tensor] = []
         """What layers were given that no other gradient would reach; leaves to go backward to."""
 
+    @property
+    def route(self) -> tuple[list[str], list[tuple[str | None, str | None]]]:
+        """Which layers and norms were called, in order."""
+        return [call.name for call in self.calls], [norm.names for norm in self.norms]
+
     def run(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
@@ -130,7 +135,11 @@ class Alone(FastPools):
         if name == "batch_norm":
             return self._normalised(args, kwargs)
         if name not in LINEAR:
-            return super().run(func, args, kwargs)
+            output = super().run(func, args, kwargs)
+            if name in {"requires_grad", "__set__"} and args[0].requires_grad and args[0].is_leaf:
+                # The network takes gradients of what it is given, as for a reentrant checkpoint.
+                self.starts.append(args[0])
+            return output
         weight = self._names.get(id(argument(args, kwargs, 1, "weight")))
         if weight is None:
             return func(*args, **kwargs)
@@ -141,6 +150,9 @@ class Alone(FastPools):
             self.starts.append(source)
         kwargs = {key: value for key, value in kwargs.items() if key != "input"}
         output = func(source, *args[1:], **kwargs)
+        if output.grad_fn is None:
+            # Gradients are turned off: the call has no say in any.
+            return output
         bias = self._names.get(id(argument(args, kwargs, 2, "bias")))
         self.calls.append(Call(weight, bias, source.detach(), output.grad_fn, grid))
         return output

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from bench.base import OptionError
 from bench.draws import keyed
+from bench.proxies.computed import UnrecognisedError
 from bench.proxies.passes.gaussian import gaussian_images, gaussian_parameters
 from bench.proxies.passes.network import Network, in_layout
 
@@ -36,6 +37,8 @@ class BlockFeatures:
     """`b - 1` of `c_in s^2 x c_out`, float64: of each block but the first, the mean outer product
     of noise and what goes back from it, positions that a stride merges as channels. None where
     a block hands on noise unchanged."""
+    jacobian_fault: str | None = None
+    """Why there are no Jacobians."""
 
 
 def run(network: Network) -> BlockFeatures:
@@ -47,10 +50,13 @@ def run(network: Network) -> BlockFeatures:
             f"expected a network of at least two blocks that give images, got {len(outputs)}"
         )
     covariances = [_covariance(_rows(output)) for output in outputs]
-    jacobians = [
-        _jacobian(network.seed, index, source, target)
-        for index, (source, target) in enumerate(pairwise(outputs))
-    ]
+    try:
+        jacobians = [
+            _jacobian(network.seed, index, source, target)
+            for index, (source, target) in enumerate(pairwise(outputs))
+        ]
+    except UnrecognisedError as error:
+        return BlockFeatures(tuple(covariances), (), str(error))
     return BlockFeatures(tuple(covariances), tuple(jacobians))
 
 
@@ -121,7 +127,13 @@ def _jacobian(seed: int, index: int, source: Tensor, target: Tensor) -> Tensor |
     if back.shape == noise.shape and bool((back == noise).all()):
         return None
     if back.shape[2:] != noise.shape[2:]:
-        back = functional.pixel_unshuffle(back, back.shape[2] // noise.shape[2])
+        ratio = back.shape[2] // noise.shape[2]
+        if [side * ratio for side in noise.shape[2:]] != list(back.shape[2:]):
+            before, after = (tuple(each.shape[2:]) for each in (back, noise))
+            raise UnrecognisedError(
+                f"a block makes maps of {after} from {before}: positions do not divide"
+            )
+        back = functional.pixel_unshuffle(back, ratio)
     rows = _rows(noise)
     return (_rows(back).mT @ rows).double() / len(rows)
 

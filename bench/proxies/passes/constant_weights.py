@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from bench.proxies.computed import UnrecognisedError
-from bench.proxies.passes.network import Network, in_layout
-from bench.proxies.passes.recorder import FastPools, argument, plain
+from bench.proxies.passes.network import Network, in_layout, reseed
+from bench.proxies.passes.recorder import OnCpu, argument, plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,8 @@ class ConstantWeights:
         }
         images = in_layout(given.to(dtype))
         mode = HandingOn() if handing_on else None
+        # Both constants meet the same draws, whatever ran before.
+        reseed(self.network.seed)
         with torch.no_grad():
             logits = self.network.call(images, parameters, buffers=buffers, mode=mode)
         spread = (logits - logits[:, :1]).abs().max()
@@ -60,7 +62,7 @@ class ConstantWeights:
         return logits[:, 0]
 
 
-class HandingOn(FastPools):
+class HandingOn(OnCpu):
     """Convolutions that keep the shape hand their input on, and a norm behind one only centres.
 
     At a low constant such a layer is linear but for a factor near 0; this is it without that

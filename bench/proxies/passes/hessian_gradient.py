@@ -16,7 +16,7 @@ from torch.nn import functional
 from bench.proxies.passes.jet_rules import UnknownRuleError
 from bench.proxies.passes.jets import Jets
 from bench.proxies.passes.loss_gradients import LossGradients
-from bench.proxies.passes.network import Network, in_layout
+from bench.proxies.passes.network import Network, in_layout, reseed
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +31,13 @@ class HessianGradient:
 def run(network: Network, gradients: LossGradients) -> HessianGradient:
     """Sweep forward on jets, or go backward twice where a function has no rule."""
     directions = {layer.name: layer.gradient for layer in gradients.layers}
-    try:
-        return HessianGradient(forward_product(network, directions), True)
-    except UnknownRuleError:
-        return HessianGradient(backward_product(network, directions), False)
+    if network.structure.own_gradients is None:
+        try:
+            return HessianGradient(forward_product(network, directions), True)
+        except UnknownRuleError:
+            # What ran until then has drawn.
+            reseed(network.seed)
+    return HessianGradient(backward_product(network, directions), False)
 
 
 def forward_product(network: Network, directions: dict[str, Tensor]) -> float:
@@ -44,7 +47,8 @@ def forward_product(network: Network, directions: dict[str, Tensor]) -> float:
     images = in_layout(batch.images)
     jet = in_layout(torch.cat([images, images.new_zeros(3 * n, *images.shape[1:])]))
     moving = {id(network.parameters[name]): direction for name, direction in directions.items()}
-    with torch.no_grad():
+    # Nothing requires a gradient, and the network sees that gradients are taken, as elsewhere.
+    with torch.enable_grad():
         mode = Jets(n, moving)
         logits = network.call(mode.know(jet), network.parameters, mode=mode)
         return mixed_cross_entropy(logits.view(4, n, -1), batch.labels)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench.proxies.computed import UndefinedError
 from bench.proxies.passes.forward import Forward
 from bench.proxies.passes.network import Network
 
@@ -22,16 +23,31 @@ class InputJacobian:
     """How many logits the network gives."""
 
 
+def _backward(forward: Forward, weights: Tensor) -> Tensor:
+    """The gradient of a weighted sum of the logits."""
+    (gradient,) = torch.autograd.grad(
+        forward.logits,
+        forward.images,
+        weights,
+        retain_graph=True,
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    return gradient
+
+
 def run(network: Network, forward: Forward) -> InputJacobian:
-    """Go backward from the sum of the logits once."""
+    """Go backward from the sum of the logits once. Raises UndefinedError where it is constant."""
     logits = forward.logits
     with network.holding(forward.tensors):
-        (gradient,) = torch.autograd.grad(
-            logits,
-            forward.images,
-            torch.ones_like(logits),
-            retain_graph=True,
-            allow_unused=True,
-            materialize_grads=True,
-        )
+        gradient = _backward(forward, torch.ones_like(logits))
+        largest = float(gradient.abs().max())
+        epsilon = torch.finfo(gradient.dtype).eps
+        if 0 < largest < epsilon**0.5:
+            # It may be what rounding leaves, as where logits are probabilities, whose sum is 1.
+            weights = torch.linspace(1, 2, logits.numel()).to(logits).view_as(logits)
+            if largest < 1000 * epsilon * float(_backward(forward, weights).abs().max()):
+                raise UndefinedError(
+                    "the sum of the logits moves with the images by rounding alone"
+                )
     return InputJacobian(gradient.flatten(1), forward.labels, logits.shape[1])

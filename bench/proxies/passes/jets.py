@@ -27,7 +27,7 @@ from bench.proxies.passes.jet_rules import (
     sizes,
     tensors,
 )
-from bench.proxies.passes.recorder import FastPools, argument, plain, writes
+from bench.proxies.passes.recorder import OnCpu, argument, plain, writes
 
 _WHOLE: Mapping[Any, Callable[[Tensor, int], Any]] = {
     Tensor.__len__: lambda _, n: n,
@@ -49,7 +49,7 @@ _ABOUT = frozenset(
 """They tell about a tensor, and the same of a jet."""
 
 
-class Jets(FastPools):
+class Jets(OnCpu):
     """Run a network on jets of `4n` rows.
 
     `directions` maps the identity of each weight that moves to its direction g; it moves along
@@ -62,6 +62,7 @@ class Jets(FastPools):
         self.told = n
         """How many rows a network is told that there are."""
         self._directions = directions
+        self._graded = torch.is_grad_enabled()
         self._known: dict[int, weakref.ref[Tensor]] = {}
 
     def know(self, jet: Tensor) -> Tensor:
@@ -83,6 +84,8 @@ class Jets(FastPools):
         given = tensors((*args, *kwargs.values()))
         if func in _ABOUT:
             return func(*args, **kwargs)
+        if torch.is_grad_enabled() != self._graded:
+            raise UnknownRuleError("a part that turns gradients off")
         name = plain(func)
         weight = argument(args, kwargs, 1, "weight") if name in LAYERS else None
         if any(id(value) in self._directions and value is not weight for value in given):

@@ -8,7 +8,7 @@ module that stands in two places, `torch.func.functional_call` would leave them 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,12 +17,13 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.base import OptionError
-from bench.proxies.computed import UnrecognisedError
-from bench.proxies.passes.recorder import FastPools, tensors
+from bench.proxies.computed import UndefinedError, UnrecognisedError
+from bench.proxies.passes.recorder import OnCpu, tensors
 from bench.proxies.passes.structure import Structure, structure_of
 
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
@@ -70,8 +71,14 @@ class Network:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """`layer_names`. Raises UnrecognisedError where they are not all that products use."""
+        """`layer_names`.
+
+        Raises UnrecognisedError where they are not all that products use, UndefinedError where
+        there is none.
+        """
         self.structure.check_layers()
+        if not self.layer_names:
+            raise UndefinedError("the network has no convolution and no linear layer")
         return self.layer_names
 
     @cached_property
@@ -142,7 +149,7 @@ class Network:
         parameters: Mapping[str, Tensor],
         *,
         buffers: Mapping[str, Tensor] | None = None,
-        mode: FastPools | None = None,
+        mode: OnCpu | None = None,
     ) -> Tensor:
         """Run the module and return its logits, `n x k`.
 
@@ -155,8 +162,9 @@ class Network:
         held = {**parameters, **(self.buffers() if buffers is None else buffers)}
         with (
             self.holding(held),
+            without_checkpoints(),
             sdpa_kernel(SDPBackend.MATH),
-            FastPools() if mode is None else mode,
+            OnCpu() if mode is None else mode,
         ):
             output = self.module(images.clone())
         return logits_of(output, len(images))
@@ -255,6 +263,63 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(legacy)  # noqa: NPY002
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Have a GPU multiply float32 with all digits, and then as before.
+
+    By default, cuDNN rounds what convolutions multiply to TF32, to ten bits: scores would differ
+    from a CPU's in the third digit. Nothing changes on a CPU.
+    """
+    cudnn: Any = torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    before = cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision, matmul.fp32_precision
+    try:
+        # By the older of two settings, too: a module that reads it finds them at one.
+        cudnn.allow_tf32 = False
+        cudnn.conv.fp32_precision = cudnn.rnn.fp32_precision = "ieee"
+        matmul.fp32_precision = "ieee"
+        yield
+    finally:
+        cudnn.allow_tf32 = before[0] == "tf32"
+        cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision, matmul.fp32_precision = before
+
+
+@contextmanager
+def without_checkpoints() -> Iterator[None]:
+    """Keep what checkpoints would compute again while going backward: the values are the same.
+
+    What is computed again would run without the pass's mode and with the module's own tensors. A
+    torch that names its parts otherwise computes again.
+    """
+    table = vars(torch.utils.checkpoint)
+    kept = {
+        name: (table[name], stand_in)
+        for name, stand_in in (
+            ("CheckpointFunction", _Kept),
+            ("_checkpoint_without_reentrant_generator", _keep),
+        )
+        if name in table
+    }
+    table.update({name: stand_in for name, (_, stand_in) in kept.items()})
+    try:
+        yield
+    finally:
+        table.update({name: own for name, (own, _) in kept.items()})
+
+
+class _Kept:
+    """In place of the function by which a reentrant checkpoint computes again."""
+
+    @staticmethod
+    def apply(function: Callable[..., Any], _preserve: bool, *args: Any) -> Any:
+        return function(*args)
+
+
+def _keep(*_: Any, **__: Any) -> Iterator[None]:
+    """In place of what surrounds the forward pass of a checkpoint that is not reentrant."""
+    yield
 
 
 def reseed(seed: int) -> None:

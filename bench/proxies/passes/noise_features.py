@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.draws import keyed
+from bench.proxies.computed import UnrecognisedError
 from bench.proxies.passes.gaussian import gaussian_images
 from bench.proxies.passes.network import Network
 
@@ -58,6 +59,11 @@ class _Outputs:
             return
         if handed_on and next(module.children(), None) is not None:
             return
+        if output.dim() == 3 and not isinstance(module, nn.Conv1d | nn.BatchNorm1d):
+            shape = " x ".join(str(side) for side in output.shape)
+            raise UnrecognisedError(
+                f"channels may stand last: {type(module).__name__} gives {shape}"
+            )
         self._last.append(output)
         self.correlations.append(correlation(output[0].flatten(1).double()))
 

@@ -17,8 +17,9 @@ from torch import Tensor
 from bench.draws import keyed
 from bench.proxies.computed import UnrecognisedError
 from bench.proxies.passes.gaussian import gaussian_images, gaussian_parameters
-from bench.proxies.passes.network import Network
+from bench.proxies.passes.network import Network, reseed
 from bench.proxies.passes.recorder import Recorder, argument, plain
+from bench.proxies.passes.structure import OWN
 
 MOVE = 0.01
 """How far images are moved, in standard deviations of them (METHODS.md E.2)."""
@@ -33,8 +34,8 @@ class Perturbed:
     moved: Tensor
     """`n x c x h x w`."""
     variances: Mapping[str, Tensor]
-    """By call of a batch norm, what a norm of default settings records in the two forwards, from
-    1 and by a momentum of 0.1, whatever the module's own settings are; `c` each."""
+    """By call of a batch norm over maps, what a norm of default settings records in the two
+    forwards, from 1 and by a momentum of 0.1, whatever the module's own settings are; `c` each."""
 
 
 def run(network: Network) -> Perturbed:
@@ -49,14 +50,17 @@ def run(network: Network) -> Perturbed:
     if structure.recorded_norm:
         raise UnrecognisedError("zen knows norms of the batch's statistics, got recorded ones")
     parameters = gaussian_parameters(network)
-    buffers = network.buffers()
-    names = {id(buffers[name]): name for name in buffers if name.endswith("running_var")}
     shape = network.batch.images.shape
     rng = keyed(network.seed, "zen", *shape)
     images = gaussian_images(rng, shape, network.batch.images)
     runs = []
     for moved in (images, images + MOVE * gaussian_images(rng, shape, network.batch.images)):
+        # Both runs are of one function: the same buffers at the start, and the same draws.
+        buffers = network.buffers()
+        names = {id(buffers[name]): name for name in buffers if name.endswith("running_var")}
         recorder = _Variances(names)
+        if structure is not OWN:
+            reseed(network.seed)
         with torch.no_grad():
             network.call(moved, parameters, buffers=buffers, mode=recorder)
         runs.append(recorder)
@@ -71,7 +75,7 @@ def run(network: Network) -> Perturbed:
 
 
 class _Variances(Recorder):
-    """Takes the variance of what goes into every batch norm, too."""
+    """Takes the variance of what goes into every batch norm over maps, too."""
 
     def __init__(self, names: Mapping[int, str]) -> None:
         super().__init__({})
@@ -88,6 +92,7 @@ class _Variances(Recorder):
             name = self._known.get(id(record), f"call {len(self.variances)}")
             if name in self.variances:
                 name = f"{name}, call {len(self.variances)}"
-            over = [0, *range(2, source.dim())]
-            self.variances[name] = source.detach().var(dim=over)
+            # A norm of vectors stands behind the features.
+            if source.dim() == 4:
+                self.variances[name] = source.detach().var(dim=(0, 2, 3))
         return super().run(func, args, kwargs)

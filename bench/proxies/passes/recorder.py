@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
+from bench.kernels.batch_norm import batch_norm
 from bench.kernels.box_average import box_average
 from bench.proxies.computed import UnrecognisedError
 
@@ -44,9 +45,9 @@ class Output:
 
 @lru_cache(maxsize=1024)
 def plain(function: Any) -> str:
-    """A torch function's name, without the underscore of its in-place form."""
+    """A torch function's name, without the underscore of its in-place or its private form."""
     name: str = getattr(function, "__name__", "")
-    return name[:-1] if name.endswith("_") and not name.endswith("__") else name
+    return name if name.startswith("__") or name.endswith("__") else name.strip("_")
 
 
 def argument(args: Sequence[Any], kwargs: Mapping[str, Any], at: int, name: str) -> Any:
@@ -66,8 +67,10 @@ def tensors(tree: Any) -> Iterator[Tensor]:
             yield from tensors(part)
 
 
-class FastPools(TorchFunctionMode):
-    """On a CPU, overlapping average pools, which it is slow at, go by another way.
+class OnCpu(TorchFunctionMode):
+    """On a CPU, what torch does slowly or inexactly goes by another way.
+
+    Those are overlapping average pools, and norms where channels lie last.
 
     The other modes are this one too, so that a call goes through one mode and not through two;
     they say in `run` what becomes of a call.
@@ -86,13 +89,69 @@ class FastPools(TorchFunctionMode):
     def run(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Call a function, or what is faster."""
-        if plain(func) == "avg_pool2d":
-            images = argument(args, kwargs, 0, "input")
-            found = _overlapping(args, kwargs)
-            if found is not None and images.dtype == torch.float32 and not images.is_cuda:
-                return box_average(images, *found[:3], count_padding=found[3])
+        """Call a function, or what is faster or more exact."""
+        other = _OTHER_WAYS.get(plain(func))
+        if other is not None:
+            output = other(func, args, kwargs)
+            if output is not None:
+                return output
         return func(*args, **kwargs)
+
+
+def _average(_: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
+    """An overlapping average pool."""
+    images = argument(args, kwargs, 0, "input")
+    found = _overlapping(args, kwargs)
+    if found is None or images.dtype != torch.float32 or images.is_cuda:
+        return None
+    return box_average(images, *found[:3], count_padding=found[3])
+
+
+def _batch_norm(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
+    """A batch norm over the batch's statistics, which moves the recorded ones."""
+    if func is torch.batch_norm:  # its arguments stand in another order, and few call it
+        return None
+    names = ("running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+    recorded_mean, recorded_variance, weight, bias, training, momentum, eps = (
+        argument(args, kwargs, at, name) for at, name in enumerate(names, start=1)
+    )
+    images: Tensor = argument(args, kwargs, 0, "input")
+    values = images.numel() // images.shape[1]
+    if not training or values < 2 or not _is_summed_badly(images):
+        return None
+    normed, mean, variance = batch_norm(images, weight, bias, 1e-5 if eps is None else eps)
+    if recorded_mean is not None:
+        momentum = 0.1 if momentum is None else momentum
+        recorded_mean.lerp_(mean.to(recorded_mean), momentum)
+        sample = variance.to(recorded_variance) * (values / (values - 1))
+        recorded_variance.lerp_(sample, momentum)
+    return normed
+
+
+def _group_norm(
+    func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Tensor | None:
+    """A group norm, by the way that is exact: channels first."""
+    images = argument(args, kwargs, 0, "input")
+    if not _is_summed_badly(images):
+        return None
+    rest = {key: value for key, value in kwargs.items() if key != "input"}
+    output = func(images.contiguous(), *args[1:], **rest)
+    return output.contiguous(memory_format=torch.channels_last)
+
+
+def _is_summed_badly(images: Tensor) -> bool:
+    """Whether torch adds up a channel's values one after another: on a CPU, channels last."""
+    return (
+        not images.is_cuda
+        and images.dtype in {torch.float32, torch.float64}
+        and images.dim() == 4
+        and images.is_contiguous(memory_format=torch.channels_last)
+        and not images.is_contiguous()
+    )
+
+
+_OTHER_WAYS = {"avg_pool2d": _average, "batch_norm": _batch_norm, "group_norm": _group_norm}
 
 
 def _overlapping(
@@ -112,7 +171,7 @@ def _overlapping(
     return kernel, stride, padding, count is not False
 
 
-class Bypass(FastPools):
+class Bypass(OnCpu):
     """Batch norms pass their input on; what they recorded or learnt has no say."""
 
     def run(
@@ -124,7 +183,7 @@ class Bypass(FastPools):
         return super().run(func, args, kwargs)
 
 
-class Recorder(FastPools):
+class Recorder(OnCpu):
     """Record one forward pass.
 
     `names` maps the identity of a weight to the name of its layer; `on_rectifier` is called with
@@ -227,8 +286,9 @@ def is_global_pool(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
 def cost(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tensor) -> int:
     """What a call costs, as tensorwatch counts it for NAS-Bench-Suite-Zero.
 
-    A multiply-accumulate counts once, biases nothing. A norm costs one an entry, two with a scale;
-    a ReLU one; a pool its window an entry; a global one a position more a side.
+    A multiply-accumulate counts once, biases nothing. A batch norm costs one an entry, two with a
+    scale; a plain ReLU one; an average or maximum pool its window an entry; an average to a given
+    size a position more a side. Other norms, activations and poolings cost nothing.
     """
     if name in LINEAR:
         weight: Tensor = argument(args, kwargs, 1, "weight")

@@ -126,16 +126,24 @@ def run(network: Network) -> Sample | Singles:
     batch = network.batch
     if not network.structure.images_apart:
         return Singles(network, batch.labels[:IMAGES])
-    names = {id(tensor): name for name, tensor in network.parameters.items()}
-    mode = Alone(names)
-    with torch.enable_grad():
-        logits = network.call(in_layout(batch.images[:IMAGES]), network.parameters, mode=mode)
+    mode, logits = _together(network, IMAGES)
+    if mode.route != _together(network, 1)[0].route:
+        # One image goes another way than several.
+        return Singles(network, batch.labels[:IMAGES])
     return Sample(
         labels=batch.labels[:IMAGES],
         logits=logits,
         mode=mode,
         names=tuple(network.parameters),
     )
+
+
+def _together(network: Network, n: int) -> tuple[Alone, Tensor]:
+    """Run the first images, each alone; the logits, and what was called."""
+    mode = Alone({id(tensor): name for name, tensor in network.parameters.items()})
+    with torch.enable_grad():
+        images = in_layout(network.batch.images[:n])
+        return mode, network.call(images, network.parameters, mode=mode)
 
 
 @dataclass(frozen=True, eq=False)

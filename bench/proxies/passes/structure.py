@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+from torch.autograd.graph import Node
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -29,7 +31,7 @@ from bench.proxies.computed import UndefinedError, UnrecognisedError
 from bench.proxies.passes.recorder import (
     COSTLY,
     LINEAR,
-    FastPools,
+    OnCpu,
     argument,
     cost,
     is_global_pool,
@@ -46,12 +48,29 @@ NO_IMAGES = -1
 _FEW = (2, 3)
 """How many images the module runs on; one would leave a batch norm without statistics."""
 
+_DEVIATIONS = frozenset(
+    {
+        *("var", "var_mean", "std", "std_mean", "norm", "vector_norm", "linalg_vector_norm"),
+        *("normalize", "sqrt", "rsqrt"),
+    }
+)
+"""What a norm that is written out divides by."""
+_LEAVING = frozenset({"numpy", "__array__", "tolist"})
+"""Functions by which values go where no function of torch's is called."""
+_SEQUENCES = frozenset(
+    {
+        *("multi_head_attention_forward", "scaled_dot_product_attention", "embedding"),
+        *("lstm", "gru", "rnn_tanh", "rnn_relu"),
+    }
+)
+"""Functions whose channels stand last."""
 _NORMS = frozenset({"layer_norm", "group_norm", "instance_norm", "rms_norm", "local_response_norm"})
 _COMPARISONS = frozenset(
     {
         *("gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__", "greater", "less"),
         *("sign", "sgn", "heaviside", "maximum", "fmax", "where", "clamp", "clamp_min", "clip"),
-        *("threshold", "rnn_relu", "rnn_relu_cell"),
+        *("threshold", "rnn_relu", "rnn_relu_cell", "minimum", "fmin", "clamp_max", "abs"),
+        *("absolute", "hardshrink", "softshrink"),
     }
 )
 """What may switch a neuron on and off as a ReLU does, and is not known to."""
@@ -149,6 +168,10 @@ class Structure:
     """Why the features are not what goes into the one global average pooling."""
     channels_fault: str | None = None
     """Why channels may stand elsewhere than behind the images."""
+    hidden: str | None = None
+    """Why functions may have been called that were not seen."""
+    own_gradients: str | None = None
+    """Why gradients may be other than those of the functions that were seen."""
 
     def check_layers(self) -> None:
         """Raise UnrecognisedError unless every product's weight is a layer's."""
@@ -171,6 +194,8 @@ class Structure:
 
     def check_batch_norms(self, what: str) -> None:
         """Raise UnrecognisedError where a norm is no batch norm; `what` says what it is for."""
+        if self.hidden:
+            raise UnrecognisedError(self.hidden)
         if self.other_norms:
             raise UnrecognisedError(f"{what} knows batch norms alone, got {self.other_norms[0]}")
 
@@ -192,19 +217,30 @@ def structure_of(network: Network) -> Structure:
     layer_fault = network.layer_fault
     first, second = _runs(network)
     trace = _Compared(first, second)
+    hidden = _hidden(first)
     return Structure(
         layer_fault=layer_fault or first.layer_fault,
         layer_rows=tuple(trace.rows(at) for at in first.layers),
         rectifier_rows=tuple(trace.rows(at, NO_IMAGES) for at in first.rectifiers),
-        rectifier_fault=first.rectifier_fault or _hidden(first),
-        images_apart=trace.images_apart() and not first.count.hidden and not layer_fault,
-        operations=None if first.cost_fault else first.operations // first.n,
-        cost_fault=first.cost_fault,
+        rectifier_fault=first.rectifier_fault or hidden,
+        images_apart=trace.images_apart() and not (hidden or layer_fault or first.count.draws),
+        operations=None if first.cost_fault or hidden else _of_one(first, second),
+        cost_fault=first.cost_fault or hidden,
         other_norms=tuple(dict.fromkeys(first.other_norms)),
         recorded_norm=first.recorded_norm,
         pool_fault=_pool_fault(first, second),
-        channels_fault=first.channels_fault or _hidden(first),
+        channels_fault=first.channels_fault or hidden,
+        hidden=hidden,
+        own_gradients=hidden or first.own_gradients,
     )
+
+
+def _of_one(first: _Trace, second: _Trace | None) -> int:
+    """What one image costs: what does not grow with their number, such as weights, counts whole."""
+    if second is None:
+        return first.operations // first.n
+    each = (second.operations - first.operations) // (second.n - first.n)
+    return first.operations - (first.n - 1) * each
 
 
 def _runs(network: Network) -> tuple[_Trace, _Trace | None]:
@@ -228,10 +264,27 @@ def _run(network: Network, n: int, *, cut: int | None = None) -> _Trace:
     with torch.enable_grad():
         logits = network.call(images, network.parameters, mode=trace)
     trace.logits_depend = logits.requires_grad
+    trace.own_gradients = trace.own_gradients or _own_gradients(logits.grad_fn)
     return trace
 
 
+def _own_gradients(last: Node | None) -> str | None:
+    """Which node of a graph goes backward by a function of Python's, if one does."""
+    waiting: list[Any] = [last]
+    known = {last, None}
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, BackwardCFunction):
+            return f"a part has a backward of its own, {type(node).__name__}"
+        after = {before for before, _ in node.next_functions} - known if node else set()
+        known |= after
+        waiting += after
+    return None
+
+
 def _hidden(trace: _Trace) -> str | None:
+    if trace.left:
+        return f"a part leaves torch, by {trace.left}"
     hidden = sorted(trace.count.hidden)
     return f"a part hides what it calls, among it {hidden[0]}" if hidden else None
 
@@ -259,11 +312,11 @@ class _Event:
     """Whether it is a call that does not mix images, if these stand first."""
 
 
-class _Trace(FastPools):
+class _Trace(OnCpu):
     """Looks at every function that a network of few images calls.
 
     Images require a gradient and parameters do not, so a tensor that requires one depends on the
-    images.
+    images; and so does what is computed from one that does, where no gradient is taken.
     """
 
     def __init__(self, n: int, network: Network, cut: int | None) -> None:
@@ -281,6 +334,11 @@ class _Trace(FastPools):
         self.rectifier_fault: str | None = None
         self.channels_fault: str | None = None
         self.logits_depend = True
+        self.left: str | None = None
+        """By what the network takes values that depend on the images out of torch."""
+        self.own_gradients: str | None = None
+        self._dependent: dict[int, Tensor] = {}
+        """What depends on the images without a gradient; kept, so that no identity recurs."""
         self._cut = cut
         self._weights = {id(network.parameters[name]): name for name in network.layer_names}
         self._parameters: dict[int, tuple[Tensor, str]] = {
@@ -329,18 +387,32 @@ class _Trace(FastPools):
         formula = name in COSTLY or name == "scaled_dot_product_attention"
         with self.count.inside(formula):
             output = func(*args, **kwargs)
+        if any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in given):
+            self.left = "a transform of torch.func"
+        depends = any(needs or id(tensor) in self._dependent for tensor, needs in kept)
+        if depends:
+            self._follow(name, given, output)
         outputs = list(tensors(output))
         if not outputs:
             return output
         if formula and isinstance(output, Tensor):
             self._costs += _cost(name, args, kwargs, output)
-        depends = any(needs for _, needs in kept)
         self._look(name, args, kwargs, given, depends)
         self._derive(name, given, outputs, depends)
         shapes = tuple(tuple(tensor.shape) for tensor in outputs)
         apart = self._is_apart(name, args, kwargs)
         self.events.append(_Event(name, shapes, depends, apart))
         return output
+
+    def _follow(self, name: str, given: Sequence[Tensor], output: Any) -> None:
+        """Take note of what depends on the images by a call, and of what leaves torch by it."""
+        if name in _LEAVING:
+            self.left = name
+        if not torch.is_grad_enabled():
+            self.own_gradients = "a part turns gradients off"
+        for tensor in (given[0], *tensors(output)) if name == "__setitem__" else tensors(output):
+            if not tensor.requires_grad:
+                self._dependent[id(tensor)] = tensor
 
     def _look(
         self, name: str, args: Any, kwargs: Any, given: Sequence[Tensor], depends: bool
@@ -349,18 +421,16 @@ class _Trace(FastPools):
         at = len(self.events)
         if name in LINEAR and id(argument(args, kwargs, 1, "weight")) in self._weights:
             self.layers.append(at)
-            if name == "linear" and given[0].dim() > 2 and not self.channels_fault:
-                self.channels_fault = "channels may stand last: a linear layer is called on maps"
         if is_rectifier(name, args, kwargs):
             self.rectifiers.append(at)
-        elif name in _COMPARISONS and depends and not self.rectifier_fault:
+        elif depends and not self.rectifier_fault and _may_rectify(name, given):
             self.rectifier_fault = f"{name} may switch neurons on and off as a ReLU does"
         if is_global_pool(name, args, kwargs):
             self.pools.append(at)
-        if name in _NORMS:
+        if name in _NORMS or (name in _DEVIATIONS and depends):
             self.other_norms.append(name)
-            if name == "layer_norm" and given[0].dim() > 2 and not self.channels_fault:
-                self.channels_fault = "channels may stand last: a layer norm is called on maps"
+        if self.channels_fault is None:
+            self.channels_fault = _channels_fault(name, given)
         if name == "batch_norm" and not argument(args, kwargs, 5, "training"):
             self.recorded_norm = argument(args, kwargs, 1, "running_mean") is not None
         if self.layer_fault is None:
@@ -413,6 +483,21 @@ class _Trace(FastPools):
             source = argument(args, kwargs, 0, "input")
             return not isinstance(padding, str) and source.dim() == 4
         return True
+
+
+def _may_rectify(name: str, given: Sequence[Tensor]) -> bool:
+    """Whether a call may switch neurons on and off."""
+    return name in _COMPARISONS or (name in {"max", "min"} and len(given) > 1)
+
+
+def _channels_fault(name: str, given: Sequence[Tensor]) -> str | None:
+    """Why a call tells that channels may stand last, if it does."""
+    if name in _SEQUENCES:
+        return f"channels may stand last: {name} is called"
+    known = {"linear": "a linear layer", "layer_norm": "a layer norm"}.get(name)
+    if known is None or given[0].dim() < 3:
+        return None
+    return f"channels may stand last: {known} is called on maps"
 
 
 class _Compared:
@@ -475,6 +560,8 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """How many of them whose cost has a formula of its own."""
         self.products = 0
         self.unknown: set[str] = set()
+        self.draws = False
+        """Whether an operation draws: for several images it draws otherwise than for one."""
         self.hidden: set[str] = set()
         """Operations that no function which is looked at has called."""
 
@@ -497,6 +584,7 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func.overloadpacket.__name__
         if not self.depth:
             self.hidden.add(name)
+        self.draws |= torch.Tag.nondeterministic_seeded in func.tags
         if self.muted:
             return output
         counter = flop_registry.get(func.overloadpacket)

@@ -69,9 +69,12 @@ def _dumbbells(axes: Axes, records: Sequence[Record], proxies: Sequence[str]) ->
 def _differences(axes: Axes, records: Sequence[Record], proxies: Sequence[str]) -> None:
     rows = [proxies.index(record["proxy"]) for record in records]
     middle = [record["difference"] for record in records]
+    # Without an interval there is a point alone.
+    ends = [(record["low"], record["high"]) for record in records]
+    known = [(m, m) if None in end else end for m, end in zip(middle, ends, strict=True)]
     reach = [
-        [max(m - record["low"], 0.0) for m, record in zip(middle, records, strict=True)],
-        [max(record["high"] - m, 0.0) for m, record in zip(middle, records, strict=True)],
+        [max(m - low, 0.0) for m, (low, _) in zip(middle, known, strict=True)],
+        [max(high - m, 0.0) for m, (_, high) in zip(middle, known, strict=True)],
     ]
     axes.axvline(0, color=GREY, linewidth=0.6)
     axes.errorbar(middle, rows, xerr=reach, fmt="o", color="black", ms=2, lw=0.8, capsize=1.5)

@@ -77,9 +77,9 @@ def _ceilings(axes: Axes, facts: Record) -> None:
     )
     for name, words, colour in named:
         if facts[name] is not None:
-            axes.axvspan(
-                facts[f"{name}_low"], facts[f"{name}_high"], color=colour, alpha=0.25, lw=0
-            )
+            low, high = facts[f"{name}_low"], facts[f"{name}_high"]
+            if low is not None:
+                axes.axvspan(low, high, color=colour, alpha=0.25, lw=0)
             axes.axvline(facts[name], color=colour, lw=1.0, label=words)
     handles, labels = axes.get_legend_handles_labels()
     if handles:
@@ -89,14 +89,15 @@ def _ceilings(axes: Axes, facts: Record) -> None:
 def _proxies(axes: Axes, records: Sequence[Record]) -> None:
     rows = np.arange(len(records))
     low, middle, high = (
-        np.array([r[f"kendall{end}"] for r in records]) for end in ("_low", "", "_high")
+        np.array([r[f"kendall{end}"] for r in records], dtype=np.float64)
+        for end in ("_low", "", "_high")
     )
     axes.hlines(rows, low, high, color=BLUE, lw=1.2)
     axes.plot(middle, rows, "o", color=BLUE)
     axes.axvline(0, color=GREY, lw=0.6)
     axes.set_yticks(rows, [fitted(r["proxy"], _NAME_INCHES) for r in records])
     axes.set_ylim(len(records) - 0.5, -0.5)
-    axes.set_xlim(min(-0.02, float(low.min()) - 0.02), 1.0)
+    axes.set_xlim(min(-0.02, float(np.nanmin([*low, *middle, 0.0])) - 0.02), 1.0)
     axes.grid(axis="y", color=PALE, lw=0.5)
     axes.set_axisbelow(True)
     axes.set_xlabel("Kendall τ with the accuracy of one seed", fontsize=TITLE_POINTS)

@@ -91,7 +91,8 @@ def _rank_panel(axes: Axes, records: Sequence[Record], difference: float | None)
     ordered = sorted(records, key=lambda r: (r["task_rank"], r["rank"], r["searcher"]))
     places = np.arange(len(ordered))
     low, high, middle = (
-        np.array([r[name] for r in ordered]) for name in ("rank_low", "rank_high", "rank")
+        np.array([r[name] for r in ordered], dtype=np.float64)
+        for name in ("rank_low", "rank_high", "rank")
     )
     axes.hlines(places, low, high, color=BLUE, linewidth=1.2)
     axes.plot(middle, places, "o", color=BLUE)
@@ -253,10 +254,9 @@ def profile_figure(
     figure, panels = new_panels(len(shown), 1)
     handles: dict[str, Artist] = {}
     for axes, (mark, here) in zip(panels, shown.items(), strict=True):
-        for name, (at, share, low, high) in here.items():
+        for name, (at, share) in here.items():
             index = names.index(name)
             style = series_style(index)
-            axes.fill_between(at, low, high, color=style["color"], alpha=0.12, linewidth=0)
             every = marked(len(at), index, len(names))
             (handles[name],) = axes.plot(at, share, markevery=every, **style)
         axes.set_xlim(0, _last_change(list(here.values())))

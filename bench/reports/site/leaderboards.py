@@ -21,6 +21,7 @@ from bench.reports.site.boards import (
     key,
     numbered,
 )
+from bench.runs.score import told_by_class
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,10 @@ def _proxies(study: Study, numbers: Numbers, command: str) -> Board:
     return Board(
         "proxies",
         "Proxies",
-        "How well each proxy ranks architectures, with 95 % bootstrap intervals over "
+        "How well each proxy ranks architectures, with 95 % intervals over "
         "architectures. Failed scores rank last and are counted. Bold: the highest τ of its task, "
         "where the paired interval against the runner-up excludes a tie. Bars run from −1 to 1, "
-        "or from 0 to 1 for shares.",
+        "or from 0 to 1 for shares." + _remarks(numbers),
         columns,
         tuple(rows),
         order=2,
@@ -117,6 +118,22 @@ def _proxies(study: Study, numbers: Numbers, command: str) -> Board:
         ),
         command=command,
     )
+
+
+def _remarks(numbers: Numbers) -> str:
+    """What has to be said beside the numbers of proxies, where there is something."""
+    told = []
+    if any(record["undefined"] for record in numbers.correlations):
+        told.append(
+            " A dash stands where the head of a ranking reaches into failures; "
+            "correlations.csv says which and how many, under undefined."
+        )
+    by_class = {str(r["task"]): r for r in numbers.correlations if r["by_class"]}
+    told += [
+        f" {task}: {told_by_class(record['by_class'], record['n'])}."
+        for task, record in by_class.items()
+    ]
+    return "".join(told)
 
 
 def _searchers(study: Study, numbers: Numbers, command: str) -> Board:
@@ -139,7 +156,7 @@ def _searchers(study: Study, numbers: Numbers, command: str) -> Board:
         "searchers",
         "Searchers",
         "Regret of the architecture picked when the budget was spent: mean ± standard deviation "
-        "over seeds, with the 95 % bootstrap interval of the mean. Failed searches are counted, "
+        "over seeds, with the 95 % interval of the mean. Failed searches are counted, "
         "and are no part of means. Bold: the smallest mean of its task and budget, where the "
         "paired interval against the runner-up excludes a tie.",
         columns,
@@ -190,7 +207,7 @@ def _race(race: Race, command: str) -> Board:
     return Board(
         "race",
         "Searchers on their way",
-        "Regret after so many queries, over seeds, with 95 % bootstrap intervals: of the best "
+        "Regret after so many queries, over seeds, with 95 % intervals of means: of the best "
         "validation value so far, and of its architecture’s test value. Scored are the "
         "architectures whose proxies were read by then; seconds are simulated; missing are seeds "
         "that were not run; stopped counts searches that had given back the rest of their budget.",

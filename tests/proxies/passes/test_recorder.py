@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.proxies.passes.recorder import Bypass, FastPools, Recorder, plain, rectified
+from bench.proxies.passes.recorder import Bypass, OnCpu, Recorder, plain, rectified
 
 Change = Callable[[Tensor], object]
 
@@ -192,8 +192,8 @@ def test_operations(name: str, x: Tensor) -> None:
     assert recorder.operations == 2 * expected
 
 
-@pytest.mark.parametrize("inner", [FastPools(), Bypass()], ids=["fast pools", "bypass"])
-def test_operations_under_other_modes(inner: FastPools | Bypass, x: Tensor) -> None:
+@pytest.mark.parametrize("inner", [OnCpu(), Bypass()], ids=["on cpu", "bypass"])
+def test_operations_under_other_modes(inner: OnCpu | Bypass, x: Tensor) -> None:
     """The detour of fast pools is not counted as a convolution."""
     recorder = Recorder({})
     with inner, recorder, torch.no_grad():
@@ -219,7 +219,7 @@ AVERAGES: dict[str, dict[str, int | bool | tuple[int, int] | None]] = {
 def test_fast_pools_are_pools(name: str, dtype: torch.dtype, x: Tensor) -> None:
     x, options = x.to(dtype).requires_grad_(), AVERAGES[name]
     expected = functional.avg_pool2d(x, **options)  # type: ignore[arg-type]
-    with FastPools():
+    with OnCpu():
         found = functional.avg_pool2d(x, **options)  # type: ignore[arg-type]
         again = functional.avg_pool2d(input=x, **options)  # type: ignore[arg-type]
     torch.testing.assert_close(found, expected)
