@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench import __version__
+from bench.api.members import KINDS
+from bench.api.say import tell
 from bench.base import BenchError
 from bench.commands.demonstrating import demo
 from bench.commands.networks import make_table, profile, retrain, score
@@ -28,12 +30,10 @@ from bench.commands.options import (
     search_on,
 )
 from bench.commands.regressing import baseline, compare
-from bench.commands.showing import Printer, Progress, tell
+from bench.commands.showing import Printer, Progress
 
 if TYPE_CHECKING:
     from bench.runs.tasks import Asked
-
-KINDS = ("spaces", "tables", "tasks", "proxies", "passes", "searchers", "predictors", "studies")
 
 
 @click.group(
@@ -78,10 +78,10 @@ def _end(sentence: str) -> None:
 @as_json
 def list_(kind: str, json: bool) -> None:
     """List the members of a kind, plugins included."""
-    from bench.commands import listing
+    from bench.api import members
 
     with Printer(json, kind) as printer:
-        for row in listing.rows(kind):
+        for row in members.rows(kind):
             printer.add(row)
 
 
@@ -120,11 +120,12 @@ def correlate(
     Failures rank last in the main columns; those that end in _common are on the architectures
     that every selected proxy scored.
     """
-    from bench.commands import correlating, owning
+    from bench.api.correlate import SHOWN, correlate_tasks
+    from bench.api.tasks import tasks
 
-    with Printer(json, "correlations", correlating.SHOWN) as printer:
-        tasks = owning.tasks(names, asked=proxies, tell_failures=not json, **own)
-        correlating.correlate_tasks(tasks, proxies, truth, resamples, seed, printer.add)
+    with Printer(json, "correlations", SHOWN) as printer:
+        known = tasks(names, asked=proxies, tell_failures=not json, **own)
+        correlate_tasks(known, proxies, truth, resamples, seed, printer.add)
 
 
 @cli.command()
@@ -159,17 +160,16 @@ def search(
     Searchers see validation accuracy only; test is looked up for the pick when a search is over.
     With --oracle train, TASK is a SPACE, and what is asked for is trained by the --recipe.
     """
-    from bench.commands import owning, searching
+    from bench.api import search as verb
+    from bench.api.tasks import tasks
 
-    how = searching.recipe_of(oracle, recipe)
-    tasks: Iterable[Asked] = (
-        owning.tasks(names, **own) if how is None else searching.trained(names, how, own)
-    )
+    how = verb.recipe_of(oracle, recipe)
+    asked: Iterable[Asked] = tasks(names, **own) if how is None else verb.trained(names, how, own)
     epochs = None if how is None else how.epochs
-    with Printer(json, "searches", searching.SHOWN) as printer:
-        rows, traces = searching.rows(tasks, searchers, budget, seeds, printer.add, epochs)
+    with Printer(json, "searches", verb.SHOWN) as printer:
+        rows, traces = verb.rows(asked, searchers, budget, seeds, printer.add, epochs)
     if trace is not None:
-        searching.write_traces(trace, traces)
+        verb.write_traces(trace, traces)
     failed = [row["error"] for row in rows if row["status"] != "ok"]
     if failed:
         raise BenchError(
@@ -208,13 +208,14 @@ def predict(
     A row says what was read and what the predictor tells of itself; of a study, `report` compares
     the predicted scores with recorded ones and with accuracy.
     """
-    from bench.commands import owning, predicting
+    from bench.api import predict as verb
+    from bench.api.tasks import tasks
 
-    tasks = owning.tasks(names, **own)
-    with Printer(json, "predictions", predicting.SHOWN) as printer:
-        rows, tables = predicting.rows(tasks, predictors, queries, seeds, printer.add)
+    known = tasks(names, **own)
+    with Printer(json, "predictions", verb.SHOWN) as printer:
+        rows, tables = verb.rows(known, predictors, queries, seeds, printer.add)
     if scores is not None and tables:
-        predicting.write_scores(scores, tables)
+        verb.write_scores(scores, tables)
     failed = [row["error"] for row in rows if row["status"] != "ok"]
     if failed:
         raise BenchError(

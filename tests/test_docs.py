@@ -21,9 +21,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from bench import base
+from bench.api import correlate as correlating
 from bench.base import DataError
 from bench.cli import cli
-from bench.commands import correlating, documenting
+from bench.commands import documenting
 from bench.commands.demo import TASK
 from bench.commands.testing import AssertTau
 from bench.proxies import PROXIES

@@ -32,6 +32,11 @@ MAY_IMPORT = {
     "gpu": {"base", "draws", "kernels", "spaces", "networks", "proxies", "training", "runs"},
     "studies": {"base", "runs"},
     "reports": {"base", "metrics", "runs"},
+    "api": {
+        *("base", "draws", "spaces", "tables", "proxies", "metrics", "training", "runs"),
+        *("studies", "reports"),
+    },
+    "__init__": {"api", "base"},
 }
 """Room by room; a room may always import itself. `cli` and `commands` may import everything."""
 
@@ -62,9 +67,6 @@ def imported(path: Path) -> Iterator[tuple[str, int]]:
     ("room", "path"), list(rooms()), ids=lambda it: it.name if isinstance(it, Path) else it
 )
 def test_imports_keep_to_the_rules(room: str, path: Path) -> None:
-    if room == "__init__":
-        assert list(imported(path)) == []
-        return
     for module, level in imported(path):
         assert level == 0, f"{path} imports relatively"
         head, _, rest = module.partition(".")
@@ -79,7 +81,7 @@ def test_imports_keep_to_the_rules(room: str, path: Path) -> None:
 
 
 def test_every_room_has_a_rule() -> None:
-    assert {room for room, _ in rooms()} - EVERYTHING - {"__init__"} <= set(MAY_IMPORT)
+    assert {room for room, _ in rooms()} - EVERYTHING <= set(MAY_IMPORT)
 
 
 def test_the_test_catches_a_breach(tmp_path: Path) -> None:

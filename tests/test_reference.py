@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.api import correlate as correlating
 from bench.base import Budget, Record
-from bench.commands import correlating
 from bench.runs.row import SearchRun
 from bench.runs.search import search_all
 from bench.runs.tasks import load_task

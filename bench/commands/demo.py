@@ -18,10 +18,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from bench.api import correlate as correlating
+from bench.api.say import tell
 from bench.base import Budget, DataError, OptionError, Record
-from bench.commands import correlating, reporting, scoring
+from bench.commands import reporting, scoring
 from bench.commands.running import failures
-from bench.commands.showing import tell
 from bench.reports._written import LIST, digest, listed, replace_files
 from bench.reports.load import load_studies
 from bench.reports.searches import summarise

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from bench.api import correlate as correlating
 from bench.base import DataError, Proxy, Record
-from bench.commands import correlating
 from bench.commands.demo import TASK, YARDSTICKS
 from bench.proxies import PROXIES
 from bench.proxies.computed import Computed, PopulationRanking

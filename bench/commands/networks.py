@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from bench.api.say import tell
 from bench.base import BenchError
 from bench.commands.options import Command, as_json, by_recipe, kept, made, results_folder, scored
-from bench.commands.showing import Printer, tell
+from bench.commands.showing import Printer
 
 
 @contextmanager

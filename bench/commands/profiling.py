@@ -53,7 +53,8 @@ def profile_space(name: str, what: What, results: Path) -> tuple[Path, list[Reco
     ]
     weights = Weights(what.seed)
     sizes = {"classes": images.dataset(what.dataset).classes, **dict(shape_of(what.shape))}
-    modules = [network(space.name, arch, weights, **sizes).to(place) for arch in archs]
+    known = members.network(space.name)
+    modules = [network(known, arch, weights, **sizes).to(place) for arch in archs]
     folder, common = folder_of(results, STUDY), shared(STUDY)
     about = _about(what, live.digest(space, archs), names)
     key = f"profile/{space.name}/{what.dataset}/batch={what.batch}/{place.type}/{about['id']}"

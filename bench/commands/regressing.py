@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from bench.api.say import tell
 from bench.commands.options import Command, as_json
-from bench.commands.showing import Printer, tell
+from bench.commands.showing import Printer
 
 BASELINE = Path("results/baseline")
 _KINDS = ("task", "correlation", "search", "live", "speed")

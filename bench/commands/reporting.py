@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from bench.api.say import tell
 from bench.base import BenchError, Record
-from bench.commands.showing import tell
 
 REFERENCE = "params"
 

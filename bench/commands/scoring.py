@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.api.say import tell
 from bench.base import Arch, BenchError, OptionError, Record, Space, UnknownNameError
-from bench.commands.showing import rated_bar, tell
+from bench.commands.showing import rated_bar
 from bench.draws import keyed
 from bench.proxies.computed import Computed
 from bench.runs import (
@@ -108,7 +109,8 @@ def score_space(
         archs = list(dict.fromkeys(space.canonical(arch) for arch in meant))
     names, rankings = live.with_components(proxies(what, live.every_proxy))
     run = LiveRun(
-        space=space.name,
+        # A space that is no plugin is found again by the text that names it.
+        space=name if ":" in name and not is_task(name) else space.name,
         archs=len(archs),
         archs_sha256=live.digest(space, archs),
         proxies=names,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from bench.api.say import tell
 from bench.base import Record
 
 if TYPE_CHECKING:
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from bench.runs.row import Run
-
-
-def tell(sentence: str) -> None:
-    """Say something to the user, on stderr."""
-    sys.stderr.write(f"{sentence}\n")
 
 
 class Printer:

@@ -121,7 +121,7 @@ def _scored_live(
     with threaded(1):
         for row in rows.tolist():
             arch = task.space.parse(task.table.archs[row])
-            module = network(task.space.name, arch, weights, **shape)
+            module = network(members.network(task.space.name), arch, weights, **shape)
             found = score(module, batches, [own], seed=how.seed)[own.name]
             values.append(-math.inf if found.value is None else found.value)
             reasons += [] if found.error is None else [found.error]

@@ -26,16 +26,16 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
         "transnasbench101-macro": TRANSNASBENCH101_MACRO,
     }
 )
-"""By the name of the space."""
+"""By the name of the space; members of others are found by `bench.runs.members.network`."""
 
 
 def network(
-    space: str, arch: Arch, weights: Weights, *, classes: int = 10, **shape: int
+    space: str | Network, arch: Arch, weights: Weights, *, classes: int = 10, **shape: int
 ) -> nn.Module:
     """The network of an architecture, with its initial weights, on the default device.
 
     Args:
-        space: The name of a space.
+        space: The name of a space, or how architectures of another one become modules.
         arch: One of its architectures.
         weights: Where the initial weights come from.
         classes: Logits.
@@ -46,14 +46,14 @@ def network(
         OptionError: The space's networks have no such argument, or cannot have it at that value.
         UnknownNameError: No such space.
     """
-    known = NETWORKS.get(space)
+    known = NETWORKS.get(space) if isinstance(space, str) else space
     if known is None:
         raise UnknownNameError(f"expected a space among {', '.join(NETWORKS)}, got {space!r}")
     for name, value in {"classes": classes, **shape}.items():
         default = known.shape.get(name, 1 if name == "classes" else None)
         if default is None:
             raise OptionError(
-                f"expected {space} networks sized by classes, {', '.join(known.shape)}, "
+                f"expected {_called(space)} networks sized by classes, {', '.join(known.shape)}, "
                 f"got {name!r}"
             )
         if value not in (0, 1) if default is False else value < 1:
@@ -62,3 +62,7 @@ def network(
     module = known.build(arch, classes=classes, **shape)
     weights.fill(module, known.laws)
     return module
+
+
+def _called(space: str | Network) -> str:
+    return space if isinstance(space, str) else space.build.__module__

@@ -35,7 +35,7 @@ jacov = Computed(
     definition="eigenvalue spread of the correlation of the input Jacobian's rows",
     deviations=(
         "eigenvalues by the routine for symmetric matrices, which a correlation is",
-        "undefined where the sum of the logits moves with the images by rounding alone, as where "
-        "all that is pooled comes from batch norms, whose mean over a minibatch is constant",
+        # All that is pooled may come from batch norms, whose mean over a minibatch is constant.
+        "undefined where the sum of the logits moves with the images by rounding alone",
     ),
 )

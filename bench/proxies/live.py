@@ -17,7 +17,7 @@ from torch import nn
 
 from bench.base import OptionError
 from bench.proxies.computed import Computed, UndefinedError, UnrecognisedError
-from bench.proxies.passes import PASSES
+from bench.proxies.passes import pass_of
 from bench.proxies.passes.network import Batch, Network, device_of, full_precision, reseed, seeded
 from bench.proxies.passes.written_out import written_out
 
@@ -116,7 +116,7 @@ class _Runner:
     def _pass(self, name: str) -> _Ran:
         """Run a pass, and those it starts from."""
         if name not in self._ran:
-            after = [self._pass(other) for other in PASSES[name].after]
+            after = [self._pass(other) for other in pass_of(name).after]
             failed = next((ran.error for ran in after if ran.error), None)
             if failed:
                 self._ran[name] = _Ran(None, 0.0, failed)
@@ -126,7 +126,7 @@ class _Runner:
                 start = perf_counter()
                 with self._watch(name):
                     record, error = attempt(
-                        lambda: PASSES[name].run(self._network, *(ran.record for ran in after))
+                        lambda: pass_of(name).run(self._network, *(ran.record for ran in after))
                     )
                 self._ran[name] = _Ran(record, perf_counter() - start, error)
         return self._ran[name]
@@ -153,7 +153,7 @@ def behind(names: Sequence[str]) -> set[str]:
     """The passes that stand behind some, themselves among them."""
     found: set[str] = set()
     for name in names:
-        found |= {name, *behind(PASSES[name].after)}
+        found |= {name, *behind(pass_of(name).after)}
     return found
 
 

@@ -38,7 +38,7 @@ from bench.proxies.live import (
     evaluate,
     training_mode,
 )
-from bench.proxies.passes import PASSES
+from bench.proxies.passes import pass_of
 from bench.proxies.passes.network import Batch, device_of, full_precision
 
 __all__ = ["Batch", "Pending", "Result", "Stack", "StackScorer", "score_stacked"]
@@ -131,7 +131,7 @@ class StackScorer:
                 with watch(name):
                     ran[name] = self._pass(name, ran, host)
                 # The graph of the forward pass, above all, is let go as soon as may be.
-                later = {each for other in self._names[at + 1 :] for each in PASSES[other].after}
+                later = {each for other in self._names[at + 1 :] for each in pass_of(other).after}
                 for each in ran.keys() - later:
                     ran[each].kept = None
         if self._graphs is not None:
@@ -144,7 +144,7 @@ class StackScorer:
 
     def _pass(self, name: str, ran: Mapping[str, _Ran], host: _Host) -> _Ran:
         """Run a pass, or not, if one that it starts from failed."""
-        after = [ran[each] for each in PASSES[name].after]
+        after = [ran[each] for each in pass_of(name).after]
         before = _mark(self._device)
         failed = next((each.error for each in after if each.error), None)
         if failed:

@@ -213,7 +213,11 @@ def _build(name: str, commit: str, rows: Sequence[tuple[Path, Record]]) -> Study
         for f, row in fine
         if row["kind"] == "score"
     ]
-    searches = [_search(f, row, attachments) for f, row in fine if row["kind"] == "search"]
+    searches = [
+        search_of(row, attachments.trace(folder, row) if row.get("file") else None)
+        for folder, row in fine
+        if row["kind"] == "search"
+    ]
     by_task = _by_task(name, score_sets)
     folders = sorted({folder for folder, _ in rows})
     return Study(
@@ -273,7 +277,8 @@ def _provenance(folder: Path) -> Record:
     return found
 
 
-def _search(folder: Path, row: Record, attachments: Attachments) -> Search:
+def search_of(row: Record, trace: Trace | None = None) -> Search:
+    """What a search's row says, with its trace where that is wanted."""
     return Search(
         task=str(row["task"]),
         searcher=str(row["searcher"]),
@@ -285,7 +290,7 @@ def _search(folder: Path, row: Record, attachments: Attachments) -> Search:
         test=_number(row.get("test")),
         regret=_number(row["regret"]),
         test_regret=_number(row.get("test_regret")),
-        trace=attachments.trace(folder, row) if row.get("file") else None,
+        trace=trace,
         arch=str(row.get("arch") or ""),
     )
 

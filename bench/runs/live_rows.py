@@ -119,7 +119,8 @@ class Scorer:
     def _network(self, arch: Arch, weights: Weights) -> nn.Module:
         from bench.networks import network
 
-        return network(self._run.space, arch, weights, **self._shape).to(self._run.device)
+        known = members.network(self._run.space)
+        return network(known, arch, weights, **self._shape).to(self._run.device)
 
     def _attempted(self, run: Callable[[], list[_Found]], archs: Sequence[Arch]) -> list[_Live]:
         """What each architecture's networks gave, or the reason why they failed as a whole."""

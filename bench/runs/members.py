@@ -6,13 +6,14 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import predictors, proxies, searchers, spaces, tables
 from bench.base import (
@@ -30,12 +31,16 @@ from bench.base import (
 from bench.proxies.computed import PASS_NAMES, Computed
 from bench.runs.option_types import value_of
 
+if TYPE_CHECKING:
+    from bench.networks import Network
+
 _BUILT_IN: Mapping[str, Mapping[str, Any]] = {
     "spaces": {space.name: space for space in spaces.SPACES},
     "tables": {reader.name: reader for reader in tables.TABLES},
     "proxies": {proxy.name: proxy for proxy in proxies.PROXIES},
     "searchers": searchers.SEARCHERS,
     "predictors": predictors.PREDICTORS,
+    "passes": dict.fromkeys(PASS_NAMES),
 }
 
 
@@ -54,6 +59,75 @@ class FunctionProxy:
         return self.function(graph)
 
 
+_LENT: dict[str, dict[str, Any]] = {kind: {} for kind in _BUILT_IN}
+"""Objects that a caller lends for a while, by kind and name."""
+
+
+@contextmanager
+def lent(kind: str, members: Iterable[Any]) -> Iterator[list[str]]:
+    """Know a caller's own objects by name meanwhile; texts stand for members that are known.
+
+    Args:
+        kind: `proxies`, `passes`, `searchers` or `predictors`.
+        members: Texts, objects, or pairs of a name and an object. An object is called what its
+            `name` says, or else its `__name__`.
+
+    Yields:
+        A name for each.
+
+    Raises:
+        OptionError: Two would have one name, or one that is another member's, or it has none.
+    """
+    own: dict[str, Any] = {}
+    found = []
+    for member in members:
+        name = _name_of(kind, member)
+        if not isinstance(member, str):
+            given = member[1] if isinstance(member, tuple) else member
+            if own.get(name, given) is not given or known(kind, name):
+                raise OptionError(
+                    f"expected names of {kind} to differ from each other and from those that are "
+                    f"known, got {name!r} twice; a pair (name, object) gives another"
+                )
+            own[name] = given
+        found.append(name)
+    _LENT[kind].update(own)
+    if kind == "passes":
+        from bench.proxies import passes
+
+        passes.LENT.update(own)
+    try:
+        yield found
+    finally:
+        for name in own:
+            del _LENT[kind][name]
+            if kind == "passes":
+                del passes.LENT[name]
+
+
+def listed(given: Any) -> list[Any]:
+    """What a caller names, as a list: one member, a pair (name, object), or a sequence of them."""
+    if isinstance(given, list):
+        return given
+    if isinstance(given, tuple):
+        pair = len(given) == 2 and isinstance(given[0], str) and not isinstance(given[1], str)
+        return [given] if pair else list(given)
+    return [given]
+
+
+def _name_of(kind: str, member: Any) -> str:
+    if isinstance(member, str):
+        return member
+    name = member[0] if isinstance(member, tuple) and len(member) == 2 else None
+    name = name or getattr(member, "name", None) or getattr(member, "__name__", None)
+    if not isinstance(name, str) or "," in name:
+        raise OptionError(
+            f"expected {kind} by name, or objects with a name, or pairs (name, object), got "
+            f"{type(member).__name__}"
+        )
+    return name
+
+
 @cache
 def _plugins(kind: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=f"bench.{kind}")}
@@ -66,18 +140,20 @@ def forget_plugins() -> None:
 
 def names(kind: str) -> list[str]:
     """All names of a kind (`spaces`, `tables`, `proxies`, ...), built-in ones first."""
-    return list(dict.fromkeys([*_BUILT_IN[kind], *_plugins(kind)]))
+    return list(dict.fromkeys([*_BUILT_IN[kind], *_LENT[kind], *_plugins(kind)]))
 
 
 def known(kind: str, name: str) -> bool:
     """Whether there is a member of that name, and not only an object to import."""
-    return name in _BUILT_IN[kind] or name in _plugins(kind)
+    return name in _BUILT_IN[kind] or name in _LENT[kind] or name in _plugins(kind)
 
 
 def origin(kind: str, name: str) -> str:
     """Where a member comes from: `built-in`, or the distribution of its plugin."""
     if name in _BUILT_IN[kind]:
         return "built-in"
+    if name in _LENT[kind]:
+        return "lent"
     entry = _plugins(kind)[name]
     return entry.dist.name if entry.dist is not None else entry.value
 
@@ -88,6 +164,29 @@ def space(name: str) -> Space:
     if not isinstance(member, Space):
         raise UnknownNameError(f"expected {name} to be a space, got {type(member).__name__}")
     return member
+
+
+def network(name: str) -> Network:
+    """How architectures of a space become modules; torch is needed.
+
+    That is what an entry point of the group `bench.networks` by the space's name says, or else the
+    space itself, as its `network`. Raises UnknownNameError where neither does.
+    """
+    from bench.networks import NETWORKS, Network
+
+    if name in NETWORKS:
+        return NETWORKS[name]
+    entry = _plugins("networks").get(name)
+    if entry is not None:
+        found = _imported(f"the plugin {name} ({entry.value})", entry.load)
+    else:
+        found = getattr(space(name), "network", None)
+    if not isinstance(found, Network):
+        raise UnknownNameError(
+            f"expected the space {name} to have networks, by an entry point of bench.networks or "
+            f"as its `network`, got {type(found).__name__}; {', '.join(NETWORKS)} have some"
+        )
+    return found
 
 
 def reader(name: str) -> TableReader:
@@ -144,13 +243,14 @@ def _passes(name: str, function: Callable[..., Any]) -> tuple[str, ...]:
         for each in parameters
         if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
     ]
-    foreign = [each for each in wanted if each not in PASS_NAMES]
-    misspelt = [each for each in foreign if get_close_matches(each, PASS_NAMES, cutoff=0.8)]
+    passes = names("passes")
+    foreign = [each for each in wanted if each not in passes]
+    misspelt = [each for each in foreign if get_close_matches(each, passes, cutoff=0.8)]
     if misspelt or (foreign and len(wanted) > 1):
         first = (misspelt or foreign)[0]
         raise UnknownNameError(
             f"expected {name} to take one graph, or passes by their names, got a parameter "
-            f"{first}{_hint(first, PASS_NAMES)}; passes are {', '.join(PASS_NAMES)}"
+            f"{first}{_hint(first, passes)}; passes are {', '.join(passes)}"
         )
     return () if foreign else tuple(wanted)
 
@@ -249,10 +349,12 @@ def _hint(name: str, known: Iterable[str]) -> str:
 def _member(kind: str, name: str) -> Any:
     if name in _BUILT_IN[kind]:
         return _BUILT_IN[kind][name]
+    if name in _LENT[kind]:
+        return _LENT[kind][name]
     if name in _plugins(kind):
         entry = _plugins(kind)[name]
         return _imported(f"the plugin {name} ({entry.value})", entry.load)
-    if ":" in name and kind in {"proxies", "searchers", "predictors"}:
+    if ":" in name and kind in {"spaces", "proxies", "searchers", "predictors"}:
         return _imported(name, lambda: _object(name))
     singular = {"tables": "task", "proxies": "proxy"}.get(kind, kind.removesuffix("s"))
     raise did_you_mean(singular, name, names(kind))

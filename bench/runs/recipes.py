@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from bench.base import Arch, Ints, OptionError
+from bench.runs import members
 from bench.tables import images
 from bench.training.recipe import Recipe, said
 
@@ -114,7 +115,7 @@ def network_of(
     """
     from bench.networks import Weights, network
 
-    return network(space, arch, Weights(seed), **recipe.shape).to(device)
+    return network(members.network(space), arch, Weights(seed), **recipe.shape).to(device)
 
 
 def stack_of(

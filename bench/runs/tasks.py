@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import inf, isnan, nan
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from bench.tables.borrowed import borrowed
 from bench.tables.cache import load
 from bench.tables.columns import column
 from bench.tables.made import file_reader
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BORROWS = "@"
 """Stands between a table and where its scores come from, in a task's name."""
@@ -132,6 +135,32 @@ class Task:
 
     space: Space
     table: Table
+
+    def __repr__(self) -> str:
+        table = self.table
+        parts = [f"{len(table.archs):,} architectures of {self.space.name}", *table.accuracy]
+        for what, columns in (("proxies", table.scores), ("targets", table.targets)):
+            parts += [f"{len(columns)} {what}"] if columns else []
+        return f"Task({self.name}: {', '.join(parts)})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give a row an architecture, as a frame of pandas.
+
+        `arch`; accuracies by the names of their splits, in the metric and direction of the source;
+        `target:NAME`, such as a latency; `repeat:NAME`, the accuracy of one seed; and `score:NAME`
+        of each proxy, as the source has it: NaN where not recorded, -inf where failed.
+        """
+        import pandas as pd
+
+        table = self.table
+        columns: dict[str, Any] = {"arch": list(table.archs), **table.accuracy}
+        for kind, known in (
+            ("target", table.targets),
+            ("repeat", table.repeats),
+            ("score", table.scores),
+        ):
+            columns |= {f"{kind}:{name}": values for name, values in known.items()}
+        return pd.DataFrame(columns)
 
     @property
     def name(self) -> str:

@@ -18,7 +18,8 @@ import pytest
 from scipy import stats
 
 from bench import cli
-from bench.commands import listing, reporting
+from bench.api import members as listing
+from bench.commands import reporting
 from bench.runs import provenance
 
 N = 40

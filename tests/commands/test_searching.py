@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bench import cli
+from bench.api import search as searching
 from bench.base import BudgetError, OptionError
-from bench.commands import searching
 from bench.runs.oracle import parse_budget
 from bench.training.recipe import parse
 

@@ -142,7 +142,7 @@ def test_a_plugin_is_listed_and_found_like_a_built_in_member() -> None:
 
 @pytest.mark.usefixtures("plugins")
 def test_a_broken_plugin_is_named_and_harms_no_other() -> None:
-    from bench.commands import listing
+    from bench.api import members as listing
 
     with pytest.raises(UnknownNameError, match="the plugin gone .* could not be loaded"):
         members.proxy("gone")

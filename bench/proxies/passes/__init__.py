@@ -1,12 +1,20 @@
-"""The passes: what is run once per network, and which passes each one starts from."""
+"""The passes: what is run once per network, and which passes each one starts from.
+
+A pass comes from outside as well: by an entry point of the group `bench.passes`, or lent for a
+while by a caller. It is a `Pass`, or a function of the network and of the records of the passes
+that its further parameters name.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from importlib.metadata import entry_points
 from typing import Any
 
+from bench.base import OptionError, UnknownNameError
 from bench.proxies.passes import (
     activation_patterns,
     batch_gradients,
@@ -62,3 +70,41 @@ PASSES: Mapping[str, Pass] = {
     "class_jacobians": Pass(sample_gradients.run_classes, ("single_images",)),
     "crop_patterns": Pass(crop_patterns.run),
 }
+"""The built-in ones, by name."""
+LENT: dict[str, Any] = {}
+"""What a caller lends for a while, by name; see `bench.runs.members.lent`."""
+
+
+def pass_of(name: str) -> Pass:
+    """The pass of that name. Raises UnknownNameError, or OptionError for what is no pass."""
+    if name in PASSES:
+        return PASSES[name]
+    if name in LENT:
+        return as_pass(name, LENT[name])
+    return _plugin(name)
+
+
+@cache
+def _plugin(name: str) -> Pass:
+    entries = {entry.name: entry for entry in entry_points(group="bench.passes")}
+    if name not in entries:
+        raise UnknownNameError(f"there is no pass {name!r}; there are {', '.join(PASSES)}")
+    return as_pass(name, entries[name].load())
+
+
+def forget_plugins() -> None:
+    """Look for plugins anew; what is installed may have changed."""
+    _plugin.cache_clear()
+
+
+def as_pass(name: str, given: Any) -> Pass:
+    """The pass that an object is, or that a function of a network stands for."""
+    if isinstance(given, Pass):
+        return given
+    if not callable(given):
+        raise OptionError(
+            f"expected the pass {name} to be a function of the network and of other passes' "
+            f"records, got {type(given).__name__}"
+        )
+    _, *after = inspect.signature(given).parameters
+    return Pass(given, tuple(after))

@@ -47,5 +47,7 @@ def run(network: Network, forward: Forward) -> InputJacobian:
             # It may be what rounding leaves, as where logits are probabilities, whose sum is 1.
             weights = torch.linspace(1, 2, logits.numel()).to(logits).view_as(logits)
             if largest < 1000 * epsilon * float(_backward(forward, weights).abs().max()):
-                raise UndefinedError("the sum of the logits moves with the images by rounding alone")
+                raise UndefinedError(
+                    "the sum of the logits moves with the images by rounding alone"
+                )
     return InputJacobian(gradient.flatten(1), forward.labels, logits.shape[1])

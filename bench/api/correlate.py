@@ -1,19 +1,25 @@
-"""`ipl-bench correlate`: the proxies of some tasks against their accuracy."""
+"""Correlate proxies with accuracy, on some tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.api.say import quietly, tell
+from bench.api.tasks import as_tasks
 from bench.base import BenchError, Ints, OptionError, Record, UnknownNameError
-from bench.commands.showing import tell
 from bench.proxies.scorer import Scored
-from bench.reports.correlations import correlate
+from bench.reports.correlations import correlate as measure
 from bench.reports.targets import smaller_is_better
+from bench.runs import members
 from bench.runs.row import in_words
 from bench.runs.score import borrowers, scores_of, told_by_class, with_something
 from bench.runs.tasks import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = (
     "task",
@@ -33,6 +39,58 @@ SHOWN = (
 )
 SHOWN_HEADS = ("spearman_top10", "best_of_10")
 """Those of the head of the ranking."""
+
+
+def correlate(
+    tasks: str | Task | Sequence[str | Task],
+    proxies: Any = (),
+    *,
+    truth: str | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    quiet: bool = False,
+) -> pd.DataFrame:
+    """Correlate proxies with accuracy, each with a 95 % interval.
+
+    Args:
+        tasks: Tasks, or their names.
+        proxies: Those that each task records, if none is given. A name, a proxy, a function of a
+            graph, a pair (name, object), or a sequence of them.
+        truth: `validation`, `test`, or a target such as a latency; else what studies compare.
+        resamples: Of the bootstrap, 100 at least.
+        seed: Of the bootstrap.
+        quiet: Say nothing on stderr.
+
+    Returns:
+        A row a task and proxy: `task`, `proxy`, `truth`, `n` (architectures for which the proxy is
+        recorded), `n_failed`, `n_common`, `errors` (how many failed, by reason), `error` (why there
+        is no score at all: "not recorded", or that all failed), and every metric of docs/metrics.md
+        with its `_low` and `_high`; NaN where undefined. A failure ranks last.
+
+    Raises:
+        BenchError: A task cannot be loaded, or a proxy is that of no task at all.
+    """
+    import pandas as pd
+
+    if resamples < 100:
+        raise OptionError(f"expected at least 100 resamples, got {resamples}")
+    found: list[Record] = []
+    wanted = members.listed(proxies)
+    with quietly(quiet), members.lent("proxies", wanted) as names:
+        known = as_tasks(tasks)
+        for task in known:
+            _check_names(task, wanted, names)
+        correlate_tasks(known, names, truth, resamples, seed, found.append)
+    return pd.DataFrame.from_records(found)
+
+
+def _check_names(task: Task, given: Sequence[Any], names: Sequence[str]) -> None:
+    for each, name in zip(given, names, strict=True):
+        if not isinstance(each, str) and name in task.table.scores:
+            raise OptionError(
+                f"expected a name for your proxy that {task.name} records no scores by, got "
+                f"{name!r}; a pair (name, object) gives another"
+            )
 
 
 def correlate_tasks(
@@ -137,7 +195,7 @@ def _measured(
     by_class = borrowers(groups)
     if by_class:
         tell(f"{task.name}: {told_by_class(by_class, len(known))}")
-    records = correlate(
+    records = measure(
         task.name,
         task.truth(truth)[1][known],
         {proxy: result.values for proxy, result in scored.items()},

@@ -1,16 +1,43 @@
-"""`ipl-bench list`: the members of a kind and their facts."""
+"""The members of a kind and their facts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
-from bench.base import BenchError, Record
-from bench.commands.showing import tell
+from bench.api.say import quietly, tell
+from bench.base import BenchError, OptionError, Record
 from bench.proxies.computed import Computed, PopulationRanking
 from bench.runs import live, members
 from bench.spaces.opaque import OPAQUE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("spaces", "tables", "tasks", "proxies", "passes", "searchers", "predictors", "studies")
+
+
+def list_members(kind: str, *, quiet: bool = True) -> pd.DataFrame:
+    """List what there is of a kind, with its facts; plugins too.
+
+    Args:
+        kind: `spaces`, `tables`, `tasks`, `proxies`, `passes`, `searchers`, `predictors` or
+            `studies`.
+        quiet: Say nothing on stderr.
+
+    Returns:
+        A row a member, by its `name`; the other columns are the facts of the kind.
+
+    Raises:
+        OptionError: There is no such kind, or it needs torch, which is not here.
+    """
+    import pandas as pd
+
+    if kind not in KINDS:
+        raise OptionError(f"expected a kind among {', '.join(KINDS)}, got {kind!r}")
+    with quietly(quiet):
+        return pd.DataFrame.from_records(rows(kind)).set_index("name")
 
 
 def rows(kind: str) -> list[Record]:
@@ -87,12 +114,17 @@ def _proxy(name: str) -> Record:
 def _passes() -> Iterator[Record]:
     """What a live proxy may read: each pass, what it does, and the fields of its record."""
     live.require_torch()
-    from bench.proxies.passes import PASSES
+    from bench.proxies.passes import pass_of
 
-    for name, each in PASSES.items():
+    for name in members.names("passes"):
+        try:
+            each = pass_of(name)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            yield {"name": name, "problem": f"{type(error).__name__}: {error}"}
+            continue
         run = getattr(each.run, "func", each.run)
-        record = get_type_hints(run)["return"]
-        about = (run.__doc__ or "").strip().splitlines()
+        record = get_type_hints(run).get("return")
+        about = (run.__doc__ or "not stated").strip().splitlines()
         names = [field.name for field in fields(record)] if is_dataclass(record) else []
         yield {"name": name, "after": list(each.after), "about": about[0], "fields": names}
 

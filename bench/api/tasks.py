@@ -1,4 +1,4 @@
-"""A user's own file as a task: `--table FILE --space SPACE --column OURS=THEIRS`."""
+"""Tasks: those that are known by name, and a user's own files."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.api.say import quietly, tell
 from bench.base import BenchError, DataError, OptionError, Space
-from bench.commands.showing import tell
 from bench.runs import members
-from bench.runs.tasks import Task, load_task, task_reader
+from bench.runs.tasks import Task, task_reader
+from bench.runs.tasks import load_task as load_known
 from bench.spaces.opaque import OPAQUE
 from bench.tables.user import FAILED_CELLS, read_table, sentences_of_directions
 
@@ -19,6 +20,53 @@ DESCRIBING = (
     *("metric", "empty", "lower_is_better", "encoding"),
 )
 """The options that say what a file does not say of itself, by their parameters."""
+
+
+def load_task(
+    name: str | Path,
+    *,
+    space: str | None = None,
+    search_on: str | None = None,
+    quiet: bool = False,
+    **described: Any,
+) -> Task:
+    """Load a task: something to search, and what is true of it.
+
+    Args:
+        name: The name of a task (`bench.list_members("tasks")`); `A@B` for task A with the scores
+            that B records; or, where `space` is named, the path of a CSV, Parquet or JSON file.
+        space: The space of the file's architectures; `opaque` if it is none of the bench's.
+        search_on: `test`, where searchers may be told test accuracy for want of validation.
+        quiet: Say nothing of how the file was read.
+        **described: What the file does not say of itself: `dataset`, `metric`, `encoding`, `empty`
+            ("failed" or "unrecorded"), `minimise` (smaller accuracies win), and the sequences
+            `columns` ("OURS=THEIRS"), `ignore` and `lower_is_better`.
+
+    Raises:
+        BenchError: There is no such task or file, its data is not here or damaged, or an option
+            does not fit.
+    """
+    wrong = [option for option in described if option not in DESCRIBING]
+    if wrong:
+        raise OptionError(f"expected options among {', '.join(DESCRIBING)}, got {wrong[0]}")
+    names, files = ([], [Path(name)]) if space else ([str(name)], [])
+    with quietly(quiet):
+        (task,) = tasks(names, tables=files, space=space, search_on=search_on, **described)
+    return task
+
+
+def as_tasks(given: str | Task | Sequence[str | Task]) -> list[Task]:
+    """The tasks, loaded where they are named. Raises OptionError for none, and as `load_task`."""
+    listed = members.listed(given)
+    if not listed:
+        raise OptionError("expected at least one task, got none")
+    found: list[Task] = []
+    for each in listed:
+        task: Any = load_known(each) if isinstance(each, str) else each
+        if not isinstance(task, Task):
+            raise OptionError(f"expected tasks or their names, got {type(task).__name__}")
+        found.append(task)
+    return found
 
 
 def tasks(
@@ -60,7 +108,7 @@ def tasks(
             "them"
         )
     for name in dict.fromkeys(names):
-        yield _searched_on(load_task(name), search_on)
+        yield _searched_on(load_known(name), search_on)
     for path in tables:
         own: Space = OPAQUE if space == OPAQUE.name else members.space(str(space))
         dataset = described.get("dataset") or path.name.partition(".")[0]

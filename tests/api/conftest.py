@@ -1,0 +1,47 @@
+"""The stranger's package, installed as pip leaves a package, in a folder of its own."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.proxies import passes
+from bench.runs import members
+
+STRANGER = Path(__file__).parent / "stranger"
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package and what says its entry points."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copy(STRANGER / "stranger.py", folder)
+    about = folder / "stranger-1.0.dist-info"
+    about.mkdir()
+    about.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    project = tomllib.loads((STRANGER / "pyproject.toml").read_text())["project"]
+    lines = []
+    for group, entries in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())]
+    about.joinpath("entry_points.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture
+def stranger(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The package, here in this process."""
+    monkeypatch.syspath_prepend(str(installed))
+    importlib.invalidate_caches()
+    members.forget_plugins()
+    passes.forget_plugins()
+    yield
+    monkeypatch.undo()
+    sys.modules.pop("stranger", None)
+    members.forget_plugins()
+    passes.forget_plugins()
