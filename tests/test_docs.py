@@ -333,6 +333,16 @@ def test_the_assertion_in_readme_holds(tmp_path: Path, monkeypatch: pytest.Monke
     scope["test_my_proxy"](AssertTau(tmp_path))
 
 
+@packaged
+def test_the_python_in_readme_runs_word_for_word() -> None:
+    (code,) = re.findall(
+        r"<!-- python -->\n```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
+    )
+    scope: dict[str, Any] = {}
+    exec(code, scope)  # word for word
+    assert set(scope["found"].summary()["searcher"]) == {"random", "local-search"}
+
+
 def without_tables() -> dict[str, str]:
     """The environment of somebody who has downloaded nothing."""
     kept = {name: value for name, value in os.environ.items() if name != "BENCH_DATA"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.base import DataError, OptionError, Table
@@ -22,8 +23,6 @@ from bench.spaces.transnasbench101_micro import TRANSNASBENCH101_MICRO
 from bench.tables import bookkeeping
 from bench.tables._cells import Cells, Marks
 from bench.tables.user import read_table
-
-pd = pytest.importorskip("pandas")
 
 N = 40
 _rng = np.random.default_rng(7)
