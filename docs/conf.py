@@ -21,7 +21,7 @@ copyright = author  # noqa: A001 - Sphinx calls it so
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 myst_heading_anchors = 3
 # Names of other projects: their pages cannot be asked where there is no network.
-nitpick_ignore_regex = [("py:.*", r"(collections|numpy|pathlib|torch|typing)\..*")]
+nitpick_ignore_regex = [("py:.*", r"(collections|numpy|pathlib|pd|torch|typing)\..*")]
 
 html_theme = "furo"
 html_title = f"ipl-bench {__version__}"

@@ -62,10 +62,12 @@ def correlate(
         quiet: Say nothing on stderr.
 
     Returns:
-        A row a task and proxy: `task`, `proxy`, `truth`, `n` (architectures for which the proxy is
-        recorded), `n_failed`, `n_common`, `errors` (how many failed, by reason), `error` (why there
-        is no score at all: "not recorded", or that all failed), and every metric of docs/metrics.md
-        with its `_low` and `_high`; NaN where undefined. A failure ranks last.
+        A frame, with a row a task and proxy. Its columns are `task`, `proxy`, `truth`, `n`
+        (architectures for which the proxy is recorded), `n_failed`, `n_common`, `errors` (how many
+        failed, by reason), `error` (why there is no score at all: "not recorded", or that all
+        failed), `undefined` (which metrics have no value, and why), and every metric of
+        docs/metrics.md, with its `_low` and `_high` where it has an interval; NaN where undefined.
+        A failure ranks last.
 
     Raises:
         BenchError: A task cannot be loaded, or a proxy is that of no task at all.

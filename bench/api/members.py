@@ -27,7 +27,7 @@ def list_members(kind: str, *, quiet: bool = True) -> pd.DataFrame:
         quiet: Say nothing on stderr.
 
     Returns:
-        A row a member, by its `name`; the other columns are the facts of the kind.
+        A frame, with a row a member, by its `name`; the other columns are the facts of the kind.
 
     Raises:
         OptionError: There is no such kind, or it needs torch, which is not here.

@@ -65,9 +65,9 @@ def score(  # noqa: PLR0913 - a notebook's one call
         quiet: Say nothing on stderr.
 
     Returns:
-        A row a network, seed and proxy: `model` or `arch`, `seed`, `proxy`, `value` (as the proxy
-        defines it; NaN where it failed), `seconds`, `error` (why it failed, or None); with
-        `against` also that task's accuracy, by the name of its split.
+        A frame, with a row a network, seed and proxy. Its columns are `model` or `arch`, `seed`,
+        `proxy`, `value` (as the proxy defines it; NaN where it failed), `seconds`, `error` (why it
+        failed, or None); with `against` also that task's accuracy, by the name of its split.
 
     Raises:
         BenchError: Something is not known, does not fit, or is not here.
