@@ -91,6 +91,56 @@ class Searches:
         counted = failed.rename("failed").reset_index()
         return counted if frame.empty else counted.merge(frame, on=keys, how="left")
 
+    def compare(self, reference: str | None = None, *, of: str = "regret") -> pd.DataFrame:
+        """Compare every searcher with one, on the seeds that both have.
+
+        Seeds are paired: with one seed, two searchers draw from equal streams.
+
+        Args:
+            reference: A searcher's name; the first, if none is named.
+            of: `regret`, in validation, or `test_regret`.
+
+        Returns:
+            A frame, with a row a task and other searcher. Its columns are `task`, `budget`,
+            `reference`, `searcher`, `seeds`, `difference` (mean regret of the searcher less that of
+            the reference), its 95 % interval `low` and `high`, `better`, `tied` and `worse` (on how
+            many seeds the reference is), `p` (Wilcoxon's signed-rank test) and `p_holm`, corrected
+            for the searchers of the task.
+
+        Raises:
+            OptionError: There is no such searcher, or nobody it could be compared with.
+        """
+        import pandas as pd
+
+        from bench.metrics.compare import holm
+        from bench.reports.race_pairs import compared
+
+        if of not in {"regret", "test_regret"}:
+            raise OptionError(f"expected of='regret' or 'test_regret', got {of!r}")
+        names = list(dict.fromkeys(row["searcher"] for row in self.rows))
+        reference = names[0] if reference is None else reference
+        if reference not in names or len(names) == 1:
+            raise OptionError(
+                f"expected a reference and another searcher among {', '.join(names)}, got "
+                f"{reference!r}"
+            )
+        found = []
+        # Where every search failed, there are no regrets at all.
+        known = self.to_frame().reindex(columns=["task", "budget", "seed", "searcher", of])
+        for (task, budget), rows in known.groupby(["task", "budget"], sort=False):
+            table = rows.pivot(index="seed", columns="searcher", values=of)
+            records = []
+            for name in names:
+                if name != reference and {name, reference} <= {*table.columns}:
+                    differences = (table[name] - table[reference]).dropna().round(9)
+                    facts = {"task": task, "budget": budget, "reference": reference}
+                    records.append(
+                        {**facts, "searcher": name, **compared(differences.to_numpy(float))}
+                    )
+            for record, p in zip(records, holm([each["p"] for each in records]), strict=True):
+                found.append({**record, "p_holm": float(p)})
+        return pd.DataFrame.from_records(found)
+
 
 def search(
     tasks: str | Task | Sequence[str | Task],

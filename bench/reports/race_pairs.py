@@ -36,13 +36,17 @@ def pairs(entries: Sequence[Entry], group: Group, marks: Sequence[int]) -> Itera
                 if name != group.reference and name in here:
                     facts: Record = {"group": group.label, "task": task, "queries": mark}
                     facts |= {"reference": group.reference, "searcher": name}
-                    found.append(facts | _compared(here[name], here[group.reference], mark))
+                    values = _differences(here[name], here[group.reference], mark)
+                    found.append(facts | compared(values))
             for record, p in zip(found, holm([r["p"] for r in found]), strict=True):
                 yield record | {"p_holm": float(p)}
 
 
-def _compared(entry: Entry, reference: Entry, mark: int) -> Record:
-    values = _differences(entry, reference, mark)
+def compared(values: Floats) -> Record:
+    """What paired differences over seeds say: their mean, interval, signs and signed-rank test.
+
+    Above zero, the reference is better.
+    """
     low, high = _ends(values)
     return {
         "seeds": values.size,

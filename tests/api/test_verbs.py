@@ -146,6 +146,27 @@ def test_search_gives_rows_traces_and_a_summary() -> None:
     assert found._repr_html_().startswith("<table")
 
 
+def test_searchers_are_compared_by_seed_with_a_reference() -> None:
+    found = bench.search(
+        TASK, ["random", "local-search", "regularised-evolution,population=5"], queries=15, seeds=12
+    )
+    table = found.to_frame().pivot_table("regret", "seed", "searcher")
+    compared = found.compare("random").set_index("searcher")
+    assert [*compared.index] == ["local-search", "regularised-evolution,population=5"]
+    for name, row in compared.iterrows():
+        differences = table[name] - table["random"]
+        assert row["difference"] == pytest.approx(differences.mean())
+        assert row["low"] < row["difference"] < row["high"]
+        assert (row["better"], row["worse"]) == ((differences > 0).sum(), (differences < 0).sum())
+        assert row["p"] == pytest.approx(stats.wilcoxon(differences.round(9)).pvalue, abs=1e-9)
+    assert compared["p_holm"].max() >= compared["p"].max()
+    assert len(found.compare(of="test_regret")) == 2
+    with pytest.raises(bench.BenchError, match="another searcher among random"):
+        found.compare("randm")
+    with pytest.raises(bench.BenchError, match="of='regret' or 'test_regret', got 'test'"):
+        found.compare(of="test")
+
+
 def test_a_search_that_raises_is_a_row_with_its_reason() -> None:
     class Broken(Sampling):
         def ask(self):
@@ -153,6 +174,7 @@ def test_a_search_that_raises_is_a_row_with_its_reason() -> None:
 
     found = bench.search(TASK, [Broken, "random"], queries=2, seeds=2)
     rows = found.to_frame()
+    assert found.compare("random")["seeds"].tolist() == [0]
     assert rows["error"][:2].tolist() == ["RuntimeError: out of ideas"] * 2
     assert found.summary().set_index("searcher")["failed"].to_dict() == {"Broken": 2, "random": 0}
 
