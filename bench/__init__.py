@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.api import plot
     from bench.api.correlate import correlate
     from bench.api.members import list_members
     from bench.api.predict import predict
@@ -22,6 +23,7 @@ __all__ = [
     "correlate",
     "list_members",
     "load_task",
+    "plot",
     "predict",
     "score",
     "search",
@@ -32,6 +34,7 @@ _WHERE = {
     "correlate": "bench.api.correlate",
     "list_members": "bench.api.members",
     "load_task": "bench.api.tasks",
+    "plot": "bench.api.plot",
     "predict": "bench.api.predict",
     "score": "bench.api.score",
     "search": "bench.api.search",
@@ -43,7 +46,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_WHERE[name]), name)
+    module = import_module(_WHERE[name])
+    return module if name == "plot" else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -186,6 +186,35 @@ def test_predict_gives_rows_and_scores() -> None:
     assert len(found.scores_frame()) > 0
 
 
+def test_correlations_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = bench.correlate(TASK, ["synflow", "params", convolutions], resamples=100)
+    (axes,) = bench.plot.heatmap(found)
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        *found.sort_values("kendall", ascending=False)["proxy"]
+    ]
+    axes.figure.savefig(tmp_path / "heatmap.png")
+    assert (tmp_path / "heatmap.png").stat().st_size > 1000
+    with pytest.raises(bench.BenchError, match="without proxy, task"):
+        bench.plot.heatmap(pd.DataFrame({"kendall": [1.0]}))
+
+
+def test_searches_are_drawn() -> None:
+    pytest.importorskip("matplotlib")
+    found = bench.search(TASK, ["random", "local-search"], queries=12, seeds=10)
+    (axes,) = bench.plot.regret(found)
+    traces = found.traces()
+    best = traces.groupby(["searcher", "seed"])["validation"].cummax()
+    optimum = bench.load_task(TASK).to_frame()["validation"].max()
+    for line in axes.get_lines():
+        mine = traces["searcher"] == line.get_label()
+        regrets = (optimum - best[mine]).groupby(traces["queries"][mine]).mean()
+        assert np.asarray(line.get_ydata()) == pytest.approx(regrets.to_numpy(), abs=1e-9)
+    assert len(axes.get_lines()) == 2
+    with pytest.raises(bench.BenchError, match="unit='queries' or 'seconds', got 'epochs'"):
+        bench.plot.regret(found, "epochs")
+
+
 def test_models_are_scored_by_names_and_objects() -> None:
     torch = pytest.importorskip("torch")
 
