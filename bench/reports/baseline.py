@@ -17,7 +17,7 @@ search that trains a model      equal to 1e-9, relatively    its seeds and the b
 live, float64                   equal to 1e-9, relatively    within 1e-8, relatively
 live, float32                   equal to 1e-9, relatively    within ten times the distance of the
                                                              proxy's float32 from its float64, but
-                                                             from 1e-3 to a half, relatively
+                                                             from 1e-2 to a half, relatively
 speed                           at least half                never, and fails only where asked
 ==============================  ===========================  =====================================
 
