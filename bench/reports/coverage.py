@@ -143,7 +143,9 @@ def over_architectures(
         for _ in range(samples):
             rows = rng.integers(size, size=n)
             for (row, case), (low, _, high) in _values(each, rows, rng, resamples).items():
-                found[row].add(f"{each.name} {case}", low, true[row, case][1], high)
+                # A head that reaches failures has no value, though that of a sample may.
+                if (row, case) in true:
+                    found[row].add(f"{each.name} {case}", low, true[row, case][1], high)
     few = max(size // 3, n)
     _count_noise(found, n, samples, few, rng)
     _count_classes(found, n, samples, resamples, few, rng)

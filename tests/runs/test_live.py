@@ -148,7 +148,7 @@ def test_a_proxys_failure_is_its_reason_and_stops_no_other(own: str) -> None:
     assert row["errors"] == {
         undone: "ZeroDivisionError",
         infinite: "non-finite",
-        exits: "SystemExit",
+        exits: "SystemExit: 3",
     }
     assert row["values"][width] > 0
     assert row["values"][edges] == SPACE.graph(ARCHS[0]).adjacency.sum()
