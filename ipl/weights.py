@@ -127,6 +127,13 @@ def source(mode: str, task: str | None, problem: Problem, *, leak: bool = False)
     if mode != "transferred":
         return None
     where = found_on(task)
+    if not leak and _same_space(where, problem) and not _is_told(problem):
+        raise OptionError(
+            f"expected data that can be told from that of {where}, of which 1,000 accuracies "
+            f"found the weights, got {problem.dataset!r} for {problem.task or 'the same cells'}; "
+            f"say which of {', '.join(_DATA)} it is, or weights=equal, or leak=true to have them "
+            "all the same"
+        )
     if is_own(where, problem) and not leak:
         others = " or ".join(f"found_on={each}" for each in _known() if not is_own(each, problem))
         raise OptionError(
@@ -151,10 +158,23 @@ def is_own(where: str, problem: Problem) -> bool:
 
     Data are told by their name, `cifar10-valid` or a file called `my-CIFAR-10` among CIFAR-10's.
     """
-    table, _, dataset = where.partition("/")
+    dataset = where.partition("/")[2]
     named = re.escape(_plain(dataset)) + r"(?!\d)"
-    same_space = problem.space.name == table.removesuffix("-suite")
-    return same_space and re.search(named, _plain(problem.dataset)) is not None
+    return _same_space(where, problem) and re.search(named, _plain(problem.dataset)) is not None
+
+
+_DATA = ("cifar10", "cifar100", "ImageNet16-120", "digits")
+"""What cells are trained on whose labels weights were found on, or that are known to be others."""
+
+
+def _same_space(where: str, problem: Problem) -> bool:
+    return problem.space.name == where.partition("/")[0].removesuffix("-suite")
+
+
+def _is_told(problem: Problem) -> bool:
+    """Whether the name of a problem's data says which data that is, and not only a file's name."""
+    name = _plain(problem.dataset)
+    return any(_plain(each) in name for each in _DATA)
 
 
 def _plain(name: str) -> str:

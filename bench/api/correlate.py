@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.api.arguments import whole
 from bench.api.say import quietly, tell
 from bench.api.tasks import as_tasks
 from bench.base import BenchError, Ints, OptionError, Record, UnknownNameError
 from bench.proxies.scorer import Scored
+from bench.reports.correlations import ALL_EQUAL
 from bench.reports.correlations import correlate as measure
 from bench.reports.targets import smaller_is_better
 from bench.runs import members
@@ -74,8 +76,7 @@ def correlate(
     """
     import pandas as pd
 
-    if resamples < 100:
-        raise OptionError(f"expected at least 100 resamples, got {resamples}")
+    resamples, seed = whole("resamples", resamples, 100, 100_000), whole("seed", seed)
     found: list[Record] = []
     wanted = members.listed(proxies)
     with quietly(quiet), members.lent("proxies", wanted) as names:
@@ -83,7 +84,22 @@ def correlate(
         for task in known:
             _check_names(task, wanted, names)
         correlate_tasks(known, names, truth, resamples, seed, found.append)
-    return pd.DataFrame.from_records(found)
+    return numbers(pd.DataFrame.from_records(found))
+
+
+def numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame, with NaN in place of None wherever a column has no text and nothing nested."""
+    import pandas as pd
+
+    for name in frame.columns:
+        of_objects = name not in TEXTS and pd.api.types.is_object_dtype(frame[name])
+        if of_objects and all(isinstance(each, float | int) for each in frame[name].dropna()):
+            frame[name] = pd.to_numeric(frame[name]).astype(float)
+    return frame
+
+
+TEXTS = frozenset({"task", "proxy", "truth", "error", "errors", "undefined", "seeds"})
+"""Columns that stay as they are where nothing is known."""
 
 
 def _check_names(task: Task, given: Sequence[Any], names: Sequence[str]) -> None:
@@ -231,9 +247,19 @@ def _why(record: Record, result: Scored) -> str | None:
     if record["n"] == 0:
         return "recorded for none of the architectures"
     if record["n_failed"] < record["n"]:
-        return None
+        return _unranked(record, result)
     why = in_words(result.reasons)
     return f"all {record['n']:,} failed" + (why and f", {why}")
+
+
+def _unranked(record: Record, result: Scored) -> str | None:
+    """Why scores, or what they are compared with, rank nothing; None where they do."""
+    if record["n"] == 1:
+        return "one architecture has nothing to be ranked with"
+    known = result.values[~np.isnan(result.values)]
+    if known.min() == known.max():
+        return ALL_EQUAL
+    return None if record["kendall"] is not None else "what scores are compared with is all equal"
 
 
 def _lacking(task: Task, proxy: str, error: BenchError) -> Record:

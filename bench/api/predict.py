@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from bench.api.arguments import whole
 from bench.api.say import quietly
 from bench.api.tasks import as_tasks
 from bench.base import Budget, OptionError, Record
@@ -79,8 +80,7 @@ def predict(
     Raises:
         BenchError: A task or predictor is not known, or an option does not fit.
     """
-    if queries < 0 or seeds < 1:
-        raise OptionError(f"expected queries from 0 and seeds from 1 on, got {queries} and {seeds}")
+    queries, seeds = whole("queries", queries), whole("seeds", seeds, 1, 1_000_000)
     with quietly(quiet), members.lent("predictors", members.listed(predictors)) as names:
         found, scores = rows(as_tasks(tasks), names, queries, seeds, lambda _: None)
     return PredictedTasks(tuple(found), tuple(scores))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.api.arguments import texts, whole
 from bench.api.say import quietly, tell
 from bench.base import Arch, DataError, OptionError, Record
 from bench.draws import keyed
@@ -59,7 +61,7 @@ def score(  # noqa: PLR0913 - a notebook's one call
         shape: Of a space, what sizes its networks, such as `{"channels": 8}`.
         seed: The first seed: of draws, and for a space of initial weights too.
         seeds: How many seeds.
-        device: `cpu` or `cuda`, for networks of a space.
+        device: `cpu` or `cuda`, where networks of a space are run; a module is where it is.
         threads: Threads of torch.
         passes: Passes of your own, by name: functions of the network and of other passes' records.
         quiet: Say nothing on stderr.
@@ -75,8 +77,11 @@ def score(  # noqa: PLR0913 - a notebook's one call
     import pandas as pd
 
     live.require_torch()
-    if seeds < 1 or batch < 1:
-        raise OptionError(f"expected seeds and batch from 1 on, got {seeds} and {batch}")
+    batch, threads = whole("batch", batch, 1), whole("threads", threads, 1, 1024)
+    seed, seeds = whole("seed", seed), whole("seeds", seeds, 1, 1_000_000)
+    device = live.device(device)
+    if passes is not None and not isinstance(passes, Mapping):
+        raise OptionError(f"expected passes as a mapping of names, got {type(passes).__name__}")
     own = list((passes or {}).items())
     with (
         quietly(quiet),
@@ -87,7 +92,12 @@ def score(  # noqa: PLR0913 - a notebook's one call
         if isinstance(of, str):
             if images is not None:
                 raise OptionError("expected dataset= with a space, got images")
-            fields = {"dataset": dataset or DATASET, "shape": tuple(sorted((shape or {}).items()))}
+            if not isinstance(shape or {}, Mapping):
+                raise OptionError(f"expected shape as a mapping of numbers, got {shape!r}")
+            fields = {
+                "dataset": str(dataset or DATASET),
+                "shape": tuple(sorted((shape or {}).items())),
+            }
             chosen = _chosen(of, sample, archs, seed)
             run = _run(of, chosen, names, range(seed, seed + seeds), batch, device, fields)
             found = _of_space(run, chosen, against)
@@ -102,7 +112,10 @@ def score(  # noqa: PLR0913 - a notebook's one call
                 for each in range(seed, seed + seeds)
                 for record in _of_models(_models(of), names, images, each, batch)
             ]
-    return pd.DataFrame.from_records(found)
+    frame = pd.DataFrame.from_records(found)
+    # None where there is no error, in every row alike.
+    frame["error"] = pd.Series([each["error"] for each in found], dtype=object)
+    return frame
 
 
 def _models(of: Any) -> dict[str, nn.Module]:
@@ -110,11 +123,11 @@ def _models(of: Any) -> dict[str, nn.Module]:
     from torch import nn
 
     named = dict(of) if isinstance(of, Mapping) else {type(of).__name__: of}
-    wrong = next((each for each in named.values() if not isinstance(each, nn.Module)), None)
-    if wrong is not None or not named:
+    wrong = [type(each).__name__ for each in named.values() if not isinstance(each, nn.Module)]
+    if wrong or not named:
         raise OptionError(
             "expected a torch module, a mapping of names to modules, or the name of a space, got "
-            + (f"{type(wrong).__name__}" if named else "no model")
+            + (wrong[0] if wrong else "no model")
         )
     return named
 
@@ -158,8 +171,8 @@ def _batches(images: Any, module: nn.Module, seed: int, size: int) -> Batch | li
 
     if images is None:
         raise OptionError("expected images=: (images, labels), images, or a data set's name")
-    if isinstance(images, str):
-        return live.minibatches(images, size, seed)
+    if isinstance(images, str | Path):
+        return live.minibatches(str(images), size, seed)
     given = images if isinstance(images, tuple | list) else (images,)
     if not given or len(given) > 2 or not all(isinstance(each, torch.Tensor) for each in given):
         raise OptionError(
@@ -180,15 +193,24 @@ def _classes(module: nn.Module, images: Any) -> int:
 
     import torch
 
-    from bench.proxies.passes.network import logits_of
+    from bench.proxies.passes.network import device_of, logits_of, seeded
 
-    with torch.no_grad():
-        return int(logits_of(copy.deepcopy(module)(images.clone()), len(images)).shape[1])
+    place, kind = device_of(module)
+    try:
+        with seeded(0, place), torch.no_grad():
+            output = copy.deepcopy(module)(images.detach().to(device=place, dtype=kind, copy=True))
+        return int(logits_of(output, len(images)).shape[1])
+    except Exception as error:
+        raise OptionError(
+            "expected labels beside the images, as the model, run on them to count its logits, "
+            f"gave {type(error).__name__}: {error}"
+        ) from error
 
 
 def _chosen(space: str, sample: int | None, archs: Sequence[str], seed: int) -> list[Arch]:
     """The architectures asked for. Raises OptionError, ArchError or UnknownNameError."""
     known = members.space(space)
+    archs = texts("archs", archs)
     if (sample is None) == (not archs):
         raise OptionError(
             f"expected either sample= or archs= to say what of {space} is scored, got "
@@ -196,6 +218,7 @@ def _chosen(space: str, sample: int | None, archs: Sequence[str], seed: int) -> 
         )
     if sample is None:
         return [known.parse(text) for text in dict.fromkeys(archs)]
+    sample = whole("sample", sample, 1)
     return choose.sampled(known, sample, keyed(seed, "sample", known.name))
 
 
@@ -221,7 +244,7 @@ def _run(
         seeds=tuple(seeds),
         dataset=image_tables.dataset(fields["dataset"]).name,
         shape=fields["shape"],
-        device=live.device(device),
+        device=device,
     )
 
 

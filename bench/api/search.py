@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from bench.api.arguments import whole
+from bench.api.correlate import numbers
 from bench.api.say import quietly
 from bench.api.say import tell as say
 from bench.api.tasks import as_tasks
@@ -84,7 +86,7 @@ class Searches:
         from bench.reports.searches import summarise
 
         fine = [search_of(row) for row in self.rows if row["status"] == "ok"]
-        frame = pd.DataFrame.from_records(summarise(fine))
+        frame = numbers(pd.DataFrame.from_records(summarise(fine)))
         every = self.to_frame()
         keys = ["task", "budget", "searcher"]
         failed = (every["status"] != "ok").groupby([every[key] for key in keys]).sum()
@@ -173,8 +175,9 @@ def search(
             "expected a budget as either queries= or seconds=, got "
             + ("neither" if queries is None else "both")
         )
-    if seeds < 1:
-        raise OptionError(f"expected at least one seed, got {seeds}")
+    seeds = whole("seeds", seeds, 1, 1_000_000)
+    if queries is not None:
+        queries = whole("queries", queries, 1)
     budget = f"queries={queries}" if seconds is None else f"seconds={seconds}"
     with quietly(quiet), members.lent("searchers", members.listed(searchers)) as names:
         known = as_tasks(tasks)

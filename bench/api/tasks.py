@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.api.arguments import texts
 from bench.api.say import quietly, tell
 from bench.base import BenchError, DataError, OptionError, Space
 from bench.runs import members
@@ -46,6 +47,9 @@ def load_task(
         BenchError: There is no such task or file, its data is not here or damaged, or an option
             does not fit.
     """
+    for option in ("columns", "ignore", "lower_is_better"):
+        if option in described:
+            described[option] = texts(option, described[option])
     wrong = [option for option in described if option not in DESCRIBING]
     if wrong:
         raise OptionError(f"expected options among {', '.join(DESCRIBING)}, got {wrong[0]}")
@@ -61,7 +65,7 @@ def as_tasks(given: str | Task | Sequence[str | Task]) -> list[Task]:
     if not listed:
         raise OptionError("expected at least one task, got none")
     found: list[Task] = []
-    for each in listed:
+    for each in dict.fromkeys(listed):
         task: Any = load_known(each) if isinstance(each, str) else each
         if not isinstance(task, Task):
             raise OptionError(f"expected tasks or their names, got {type(task).__name__}")

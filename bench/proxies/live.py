@@ -79,6 +79,7 @@ def score(
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
         training_mode(module),
         seeded(seed, device),
         full_precision(),
@@ -184,6 +185,9 @@ def check_batches(batches: Sequence[Batch]) -> None:
     """Raise OptionError unless every minibatch is one."""
     if not batches:
         raise OptionError("expected at least one minibatch, got none")
+    kinds = [each.labels.dtype for each in batches if each.labels.is_floating_point()]
+    if kinds:
+        raise OptionError(f"expected labels as whole numbers, got {kinds[0]}")
     for batch in batches:
         images, labels = batch.images, batch.labels
         if images.dim() != 4 or labels.shape != images.shape[:1] or not len(images):

@@ -85,6 +85,9 @@ _MEASURES = (
 _DRAWN = tuple(measure for measure in _MEASURES if measure.scale is not None)
 _HEAD = 0.1
 """The share of the truly best that is the head."""
+_FACTS = ("task", "proxy", "n", "n_failed", "n_common")
+ALL_EQUAL = "all scores are equal"
+"""Why no metric of a proxy has a value."""
 _IN_SOURCE_UNITS = ("best_of_10", "best_of_10_expected")
 
 
@@ -304,4 +307,9 @@ def _record(data: Sample, common: Bools, found: _Drawn) -> Record:
                 ends = data.redrawn.interval(value, of_it, masks[measure.support], measure.scale)
             record[f"{measure.name}_low"], record[f"{measure.name}_high"] = ends
     record = defined(record)
+    known = score[np.isfinite(score)]
+    if known.size and known.size == record["n"] and known.min() == known.max():
+        # It ranks nothing: whatever stands first is no best of it.
+        measured = [name for name in record if name not in _FACTS]
+        return record | dict.fromkeys(measured) | {"undefined": ALL_EQUAL}
     return record | {"undefined": undefined_heads(record, score, data.truth)}

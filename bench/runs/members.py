@@ -109,6 +109,8 @@ def listed(given: Any) -> list[Any]:
     """What a caller names, as a list: one member, a pair (name, object), or a sequence of them."""
     if isinstance(given, list):
         return given
+    if isinstance(given, Iterator | set | frozenset):
+        return list(given)
     if isinstance(given, tuple):
         pair = len(given) == 2 and isinstance(given[0], str) and not isinstance(given[1], str)
         return [given] if pair else list(given)
@@ -122,8 +124,8 @@ def _name_of(kind: str, member: Any) -> str:
     name = name or getattr(member, "name", None) or getattr(member, "__name__", None)
     if not isinstance(name, str) or "," in name:
         raise OptionError(
-            f"expected {kind} by name, or objects with a name, or pairs (name, object), got "
-            f"{type(member).__name__}"
+            f"expected {kind} by name, or objects with a name, or pairs (name, object) whose name "
+            f"is a text without commas, got {member!r}"
         )
     return name
 

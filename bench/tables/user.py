@@ -7,6 +7,7 @@ refused until somebody says which one is meant, or is read by a stated rule and 
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -367,6 +368,13 @@ class _OwnFile:
 
     def _searched_on(self) -> str:
         """Which accuracy the user put under `validation`: test, if the column's name says so."""
+        for split in ("train", "validation", "test"):
+            named = self._roles.get(split, "")
+            if self._how.maximise and _COST.search(named):
+                self._tell(
+                    f"column {named!r} is read as {split} of which larger values are better;"
+                    " --minimise says that smaller ones are"
+                )
         column = self._roles.get("validation", "")
         if "test" not in column.lower():
             return "validation"
@@ -375,6 +383,10 @@ class _OwnFile:
             " accuracy"
         )
         return "test"
+
+
+_COST = re.compile(r"err|loss|perplexity|ppl|(^|_)(rmse|mae|mse|wer)($|_)", re.IGNORECASE)
+"""Of what is named so, smaller is usually better."""
 
 
 def _columns(frame: Frame, asked: Iterable[str]) -> list[str]:

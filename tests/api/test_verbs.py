@@ -103,15 +103,35 @@ def test_one_missing_proxy_is_a_row_and_ends_no_other(
         (lambda: bench.correlate([], "synflow"), "at least one task, got none"),
         (lambda: bench.correlate(3, "synflow"), "not iterable|tasks or their names"),
         (lambda: bench.correlate([3], "synflow"), "tasks or their names, got int"),
-        (lambda: bench.correlate(TASK, resamples=10), "at least 100 resamples, got 10"),
+        (lambda: bench.correlate(TASK, resamples=10), "resamples to be a whole number from 100"),
+        (
+            lambda: bench.correlate(TASK, resamples="100"),
+            "whole number from 100 to 100000, got '100'",
+        ),
+        (lambda: bench.correlate(TASK, seed=-1), "seed to be a whole number from 0"),
+        (lambda: bench.correlate(TASK, [("", convolutions)]), "name is a text without commas"),
+        (lambda: bench.search(TASK, "random", queries=2.5), "whole number from 1 .*got 2.5"),
+        (lambda: bench.search(TASK, "random", queries=1, seeds=range(3)), "got range"),
+        (lambda: bench.score(None, "snip"), "a mapping of names to modules.* got NoneType"),
+        (lambda: bench.score({"a": None}, "snip"), "got NoneType"),
+        (lambda: bench.score("nasbench201", "snip", sample=2.5), "sample to be a whole number"),
+        (lambda: bench.score("nasbench201", "snip", archs="|nor|"), "archs to be a list of texts"),
+        (lambda: bench.score("nasbench201", "snip", sample=1, shape="c=4"), "shape as a mapping"),
+        (lambda: bench.score("nasbench201", "snip", sample=1, device="foo"), "device"),
+        (lambda: bench.score("nasbench201", "snip", sample=1, passes=[1]), "passes as a mapping"),
+        (lambda: bench.score("nasbench201", "snip", sample=1, seed=2**70), "seed to be a whole"),
+        (lambda: bench.load_task("x.csv", space="opaque", columns="a=b"), "columns to be a list"),
         (lambda: bench.correlate(TASK, [("synflow", convolutions)]), "'synflow' twice"),
         (lambda: bench.correlate(TASK, [convolutions, ("convolutions", abs)]), "twice"),
         (lambda: bench.correlate(TASK, [partial(abs)]), "objects with a name"),
         (lambda: bench.search(TASK, "random"), "queries= or seconds=, got neither"),
         (lambda: bench.search(TASK, "random", queries=1, seconds=1), "got both"),
         (lambda: bench.search(TASK, "random", queries=0), "queries"),
-        (lambda: bench.search(TASK, "random", queries=1, seeds=0), "one seed, got 0"),
-        (lambda: bench.predict(TASK, "forest", queries=-1), "from 0"),
+        (
+            lambda: bench.search(TASK, "random", queries=1, seeds=0),
+            "seeds to be a whole number from 1 .*got 0",
+        ),
+        (lambda: bench.predict(TASK, "forest", queries=-1), "queries to be a whole number from 0"),
         (lambda: bench.list_members("proxy"), "a kind among spaces"),
         (lambda: bench.score(3, "snip"), "a torch module, a mapping"),
         (lambda: bench.score({}, "snip"), "got no model"),
@@ -246,6 +266,31 @@ def test_labels_that_are_not_given_are_drawn_and_said(capsys: pytest.CaptureFixt
     assert "labels of 4 images drawn by seed 0, among 3 classes" in capsys.readouterr().err
     bench.score(model, ["snip"], images, quiet=True)
     assert capsys.readouterr().err == ""
+
+
+def test_scoring_leaves_the_callers_generators_alone_and_frames_are_alike() -> None:
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(12, 4), torch.nn.Dropout(), torch.nn.Linear(4, 3)
+    )
+    images, before = torch.randn(4, 3, 2, 2), torch.get_rng_state()
+    found = bench.score(model, (name for name in ("snip", "nwot")), images, quiet=True)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert found["error"][0] is None
+    assert found["error"][1] == "undefined: the network has no ReLU"
+    assert bench.score(model, "snip", images, quiet=True)["error"].tolist() == [None]
+    with pytest.raises(bench.BenchError, match="labels as whole numbers, got torch.float32"):
+        bench.score(model, "snip", (images, torch.tensor([0.5, 1, 2, 0])))
+    with pytest.raises(bench.BenchError, match="labels beside the images, as the model"):
+        bench.score(model, "snip", torch.randn(4, 3, 5, 5))
+
+
+def test_undefined_is_nan_in_columns_of_numbers() -> None:
+    found = bench.correlate(TASK, [("constant", lambda graph: 1.0), "params"], resamples=100)
+    assert found["kendall"].dtype == float
+    assert found["kendall"].isna().tolist() == [True, False]
+    with pytest.raises(bench.BenchError, match="all scores are equal"):
+        bench.correlate(TASK, [("constant", lambda graph: 1.0)], resamples=100)
 
 
 def test_architectures_are_scored_beside_their_accuracy(data: Path) -> None:

@@ -267,6 +267,14 @@ def test_weights_are_not_used_unasked_on_the_labels_they_were_found_on(dataset: 
     assert source("found", None, problem) == f"a-task/{dataset}"
 
 
+def test_a_file_whose_name_does_not_say_its_data_gets_no_weights_unasked() -> None:
+    for where in (None, IMAGENET):
+        with pytest.raises(OptionError, match="got 'mine_acc' .* say which of cifar10, cifar100"):
+            source("transferred", where, problem_of("mine_acc"))
+    assert source("transferred", None, problem_of("mine_acc"), leak=True) == CIFAR10
+    assert source("equal", None, problem_of("mine_acc")) is None
+
+
 def test_weights_of_other_data_are_used_and_named() -> None:
     for dataset in ("cifar100", "ImageNet16-120", "digits"):
         assert source("transferred", None, problem_of(dataset)) == CIFAR10

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -507,3 +508,108 @@ def test_a_norm_written_out_is_no_batch_norm_to_zen() -> None:
 
     scores = found(made(lambda: Net(Function(norm))), "zen", "synflow", "logsynflow")
     assert all("batch norms alone, got var_mean" in str(told) for told in scores.values())
+
+
+class Keeping(nn.Module):
+    """Keeps something between calls; what, its subclasses say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean: Tensor | None = None
+        self.calls = 0
+        self.own = random.Random(5)
+        self.scale = nn.Parameter(torch.ones(1, 8, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class FirstMean(Keeping):
+    def forward(self, x: Tensor) -> Tensor:
+        if self.mean is None:
+            self.mean = x.detach().mean((0, 2, 3), keepdim=True)
+        return x - self.mean
+
+
+class MeanOfEachBatch(Keeping):
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.detach().mean((0, 2, 3), keepdim=True)
+
+
+class Counting(Keeping):
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x * self.calls
+
+
+class Unchanged(Keeping):
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class OwnGenerator(Keeping):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.own.random()
+
+
+class WritesItsScale(Keeping):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            self.scale.copy_(1 / x.std((0, 2, 3), keepdim=True))
+        return x * 1
+
+
+class Hooked(Keeping):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.requires_grad:
+            x.register_hook(lambda gradient: -2 * gradient)
+        return x
+
+
+@pytest.mark.parametrize(
+    ("keeping", "plainly"), [(FirstMean, MeanOfEachBatch), (Counting, Unchanged)]
+)
+def test_no_run_sees_what_another_left_in_an_attribute(
+    keeping: type[Keeping], plainly: type[Keeping]
+) -> None:
+    module = made(lambda: Net(keeping()))
+    assert_same(found(module), found(made(lambda: Net(plainly()))))
+    left: Any = module.between
+    assert (left.mean, left.calls) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("keeping", "why"),
+    [
+        (OwnGenerator, "another output each time it runs"),
+        (WritesItsScale, "writes to its parameter between.scale"),
+    ],
+)
+def test_a_network_that_is_no_function_of_its_images_has_no_score(
+    keeping: type[Keeping], why: str
+) -> None:
+    module = made(lambda: Net(keeping()))
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    scores = found(module, "snip", "synflow", "jacov", "zen", "zico", "flops")
+    others = {name: reason for name, reason in scores.items() if why not in str(reason)}
+    assert others == {}
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+
+
+def test_grasp_follows_a_hook_on_an_activation() -> None:
+    module = made(lambda: Net(Hooked()))
+    given = batch()
+    weights = [part.weight for part in module.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    loss = nn.functional.cross_entropy(module.train()(given.images), given.labels)
+    gradients = torch.autograd.grad(loss, weights, create_graph=True)
+    along = sum((each * each.detach()).sum() for each in gradients)
+    products = torch.autograd.grad(along, weights)
+    expected = -sum(float((w.detach() * h).sum()) for w, h in zip(weights, products, strict=True))
+    assert found(module, "grasp")["grasp"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_callers_autocast_changes_no_score() -> None:
+    names = ("snip", "zen", "jacov", "epsilon")
+    expected = found(made(lambda: Net(conv())), *names)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert_same(found(made(lambda: Net(conv())), *names), expected)

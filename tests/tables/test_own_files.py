@@ -411,3 +411,29 @@ def test_a_number_has_one_value_by_each_mark(
 ) -> None:
     assert Marks(".").number(text) == point
     assert Marks(",").number(text) == comma
+
+
+@pytest.mark.parametrize(
+    ("name", "minimise", "told"),
+    [
+        ("val_error", False, True),
+        ("val_loss", False, True),
+        ("PPL", False, True),
+        ("val_error", True, False),
+        ("val_acc", False, False),
+        ("final", False, False),
+    ],
+)
+def test_an_accuracy_that_is_named_as_a_cost_is_told(
+    tmp_path: Path, name: str, minimise: bool, told: bool
+) -> None:
+    file = tmp_path / "mine.csv"
+    pd.DataFrame({"arch": CELLS, name: np.arange(N), "synflow": np.arange(N)}).to_csv(
+        file, index=False
+    )
+    said: list[str] = []
+    read_table(
+        file, NASBENCH201, dataset="mine", columns={"validation": name}, maximise=not minimise,
+        metric="mine", tell=said.append,
+    )  # fmt: skip
+    assert any("larger values are better; --minimise" in sentence for sentence in said) == told

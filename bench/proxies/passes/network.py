@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -26,6 +26,8 @@ from bench.proxies.computed import UndefinedError, UnrecognisedError
 from bench.proxies.passes.recorder import OnCpu, tensors
 from bench.proxies.passes.structure import Structure, structure_of
 
+_FEW = 2
+"""How many images tell whether a network is one function of them."""
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
@@ -159,6 +161,17 @@ class Network:
         """
         if self._scripted:
             raise UnrecognisedError("a scripted part hides what it calls")
+        if self._unsteady is not None:
+            raise UnrecognisedError(self._unsteady)
+        return self._called(images, parameters, buffers, mode)
+
+    def _called(
+        self,
+        images: Tensor,
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor] | None = None,
+        mode: OnCpu | None = None,
+    ) -> Tensor:
         held = {**parameters, **(self.buffers() if buffers is None else buffers)}
         with (
             self.holding(held),
@@ -170,6 +183,46 @@ class Network:
         return logits_of(output, len(images))
 
     @cached_property
+    def _unsteady(self) -> str | None:
+        """Why the network is not one function of its images, if it is not.
+
+        It is run twice on a few of them, with the same draws, buffers and attributes.
+        """
+        before = {name: tensor.clone() for name, tensor in self.parameters.items()}
+        versions = {name: tensor._version for name, tensor in self.parameters.items()}
+        outputs = []
+        with suppress(Exception):  # it raises again, for the pass that asked
+            outputs = [self._once(), self._once()]
+        written = [
+            name for name, tensor in self.parameters.items() if tensor._version != versions[name]
+        ]
+        if written:
+            with torch.no_grad():
+                for name in written:
+                    self.parameters[name].copy_(before[name])
+            return f"the network writes to its parameter {written[0]} when it runs"
+        if not outputs:
+            return None
+        first, second = outputs
+        # A GPU may add in another order each time.
+        slack = 1e-3 if first.is_cuda else 0.0
+        if torch.allclose(first, second, rtol=slack, atol=0.0, equal_nan=True):
+            return None
+        return (
+            "the network gives another output each time it runs: it draws from a generator of its "
+            "own, or remembers"
+        )
+
+    def _once(self) -> Tensor:
+        images = self.batch.images
+        with seeded(self.seed, images.device), torch.no_grad():
+            try:
+                return self._called(images[:_FEW], self.parameters)
+            except Exception:  # noqa: BLE001 - some take only as many as they were made for
+                reseed(self.seed)
+                return self._called(images, self.parameters)
+
+    @cached_property
     def _scripted(self) -> bool:
         return any(isinstance(part, torch.jit.ScriptModule) for part in self.module.modules())
 
@@ -177,17 +230,28 @@ class Network:
     def holding(self, held: Mapping[str, Tensor]) -> Iterator[None]:
         """Put tensors into their places in the module, and then back what was there.
 
+        What the module keeps besides, as attributes, is put back too: no run sees another's.
         A pass that goes backward through a module which runs again meanwhile (a checkpoint) holds
         what it ran forward with.
         """
         were = [table[key] for table, key, _, _ in self._places]
+        kept = [(part, vars(part).copy()) for part in self._parts]
         for table, key, name, _ in self._places:
             table[key] = held.get(name, table[key])
         try:
             yield
         finally:
+            for part, attributes in kept:
+                vars(part).clear()
+                vars(part).update(attributes)
             for (table, key, _, _), tensor in zip(self._places, were, strict=True):
                 table[key] = tensor
+
+    @cached_property
+    def _parts(self) -> list[nn.Module]:
+        """The parts whose attributes are Python's own."""
+        parts = self.module.modules()
+        return [part for part in parts if not isinstance(part, torch.jit.ScriptModule)]
 
     @cached_property
     def _places(self) -> list[tuple[dict[str, Tensor | None], str, str, Tensor]]:

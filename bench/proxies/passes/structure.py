@@ -410,6 +410,8 @@ class _Trace(OnCpu):
             self.left = name
         if not torch.is_grad_enabled():
             self.own_gradients = "a part turns gradients off"
+        if name == "register_hook":
+            self.own_gradients = "a part changes gradients by a hook"
         for tensor in (given[0], *tensors(output)) if name == "__setitem__" else tensors(output):
             if not tensor.requires_grad:
                 self._dependent[id(tensor)] = tensor
