@@ -147,6 +147,8 @@ def require_torch() -> None:
 
 def device(name: str) -> str:
     """The name of a device that torch has here. Raises OptionError."""
+    if name not in {"cpu", "cuda"}:
+        raise OptionError(f"expected the device cpu or cuda, got {name!r}")
     if name == "cuda":
         require_torch()
         import torch
