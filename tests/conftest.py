@@ -11,6 +11,8 @@ import pytest
 # take a hundred times as long as one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import interpreted  # noqa: F401 - before any test imports Triton
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import interpreted  # noqa: F401 - before anything else imports Triton
 import numpy as np
 import pytest
 import torch
