@@ -46,7 +46,7 @@ PAPER = {
     "snip": -0.164,
     "l2_norm": -0.1,
 }
-"""As METHODS tells them."""
+"""As the thesis tells them."""
 
 
 def labelled(n: int = 60, p: int = 4, seed: int = 0) -> tuple[Floats, Floats]:

@@ -1,8 +1,8 @@
 """The pass of epsilon: constant initialisations, one forward for each that is asked for.
 
-Weights of every kind, norms' scales among them, are the constant; biases and shifts are 0
-(METHODS.md B.1). The classifier then gives every class the same logit, so the first stands for
-the one-class head that the reference builds. Norms use the statistics of the batch.
+Weights of every kind, norms' scales among them, are the constant; biases and shifts are 0. The
+classifier then gives every class the same logit, so the first stands for the one-class head that
+the reference builds. Norms use the statistics of the batch.
 """
 
 from __future__ import annotations

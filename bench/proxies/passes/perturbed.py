@@ -22,7 +22,7 @@ from bench.proxies.passes.recorder import Recorder, argument, plain
 from bench.proxies.passes.structure import OWN
 
 MOVE = 0.01
-"""How far images are moved, in standard deviations of them (METHODS.md E.2)."""
+"""How far images are moved, in standard deviations of them."""
 
 
 @dataclass(frozen=True, eq=False)
