@@ -127,7 +127,8 @@ def test_what_a_proxy_prints_is_no_row(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "talks.py"
-    path.write_text("def mine(graph):\n    print('hello')\n    return sum(map(len, graph.operations))\n")
+    lines = ("def mine(graph):", "    print('hello')", "    return sum(map(len, graph.operations))")
+    path.write_text("\n".join(lines))
     words = ["correlate", "darts/oncenas545", "--proxy", f"{path}:mine", "--resamples", "100"]
     assert records(capsys, *words)[0]["proxy"].endswith("talks.py:mine")
 
