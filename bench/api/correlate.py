@@ -247,17 +247,16 @@ def _why(record: Record, result: Scored) -> str | None:
     if record["n"] == 0:
         return "recorded for none of the architectures"
     if record["n_failed"] < record["n"]:
-        return _unranked(record, result)
+        return _unranked(record)
     why = in_words(result.reasons)
     return f"all {record['n']:,} failed" + (why and f", {why}")
 
 
-def _unranked(record: Record, result: Scored) -> str | None:
+def _unranked(record: Record) -> str | None:
     """Why scores, or what they are compared with, rank nothing; None where they do."""
     if record["n"] == 1:
         return "one architecture has nothing to be ranked with"
-    known = result.values[~np.isnan(result.values)]
-    if known.min() == known.max():
+    if record["undefined"] == ALL_EQUAL:
         return ALL_EQUAL
     return None if record["kendall"] is not None else "what scores are compared with is all equal"
 

@@ -137,11 +137,7 @@ def _computed(names: Sequence[str]) -> list[Computed]:
     wanted = names or [
         name for name in live.every_proxy() if isinstance(members.proxy(name), Computed)
     ]
-    known = {name: live.scorable(name) for name in wanted}
-    graphs = [name for name, each in known.items() if not isinstance(each, Computed)]
-    if graphs:
-        raise OptionError(f"expected proxies of a network, got {', '.join(graphs)}, of a graph")
-    return [each for each in known.values() if isinstance(each, Computed)]
+    return live.of_networks(wanted)
 
 
 def _of_models(

@@ -115,7 +115,7 @@ class Searches:
         import pandas as pd
 
         from bench.metrics.compare import holm
-        from bench.reports.race_pairs import compared
+        from bench.reports.race_pairs import DIGITS, compared
 
         if of not in {"regret", "test_regret"}:
             raise OptionError(f"expected of='regret' or 'test_regret', got {of!r}")
@@ -134,7 +134,7 @@ class Searches:
             records = []
             for name in names:
                 if name != reference and {name, reference} <= {*table.columns}:
-                    differences = (table[name] - table[reference]).dropna().round(9)
+                    differences = (table[name] - table[reference]).dropna().round(DIGITS)
                     facts = {"task": task, "budget": budget, "reference": reference}
                     records.append(
                         {**facts, "searcher": name, **compared(differences.to_numpy(float))}

@@ -246,11 +246,7 @@ def score_model(text: str, what: What) -> Iterator[Record]:
             "--canonical, --shape, --recipe, --stack and --against, which are for a SPACE"
         )
     names = proxies(what, lambda: [n for n in live.every_proxy() if _of_networks(n)])
-    known = {name: live.scorable(name) for name in names}
-    computed = [each for each in known.values() if isinstance(each, Computed)]
-    if len(computed) < len(known):
-        graphs = ", ".join(set(known) - {each.name for each in computed})
-        raise OptionError(f"expected proxies of a network, got {graphs}, of a space's graph")
+    computed = live.of_networks(names)
     live.require_torch()
     from bench.proxies.live import score
 

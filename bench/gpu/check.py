@@ -43,7 +43,7 @@ class Check:
     """One run of the check."""
 
     folder: Path
-    """Where rows go."""
+    """The folder that rows are written to."""
     seconds: float
     """For all of it."""
     parts: Sequence[Part] = PARTS

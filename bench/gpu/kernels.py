@@ -245,7 +245,7 @@ class Compiled:
     """What one Triton kernel became for compute capability 9.0."""
 
     kernel: str
-    """The function's name."""
+    """The name of the Triton function that is compiled."""
     dtype: str
     """Of its first tensor."""
     shared: int

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bench.base import Floats
 
@@ -33,6 +34,8 @@ PASS_NAMES: tuple[str, ...] = (
     "crop_patterns",
 )
 """The passes a proxy may read; `bench.proxies.passes` says what each records."""
+LENT_PASSES: dict[str, Any] = {}
+"""What a caller lends for a while, by name; see `bench.runs.members.lent`."""
 
 
 @dataclass(frozen=True)

@@ -252,7 +252,7 @@ class _Drawn:
     task: str
     proxy: str
     values: Floats
-    """By measure."""
+    """Of each metric in the table, `m`, in the order of `_MEASURES`."""
     drawn: Floats
     """By measure that has an interval, `m x r`."""
 

@@ -13,7 +13,7 @@ from bench.metrics.ranking import signed_rank
 from bench.reports.race_groups import Group, by_task, most_scored, parse_family
 from bench.reports.race_traces import Entry
 
-_DIGITS = 9
+DIGITS = 9
 """Differences are rounded to so many digits: what is left of a rounding is no difference."""
 
 
@@ -63,7 +63,7 @@ def compared(values: Floats) -> Record:
 def _differences(entry: Entry, reference: Entry, mark: int) -> Floats:
     """The entry's regret less the reference's, on the seeds both have."""
     _, one, two = np.intersect1d(entry.seeds, reference.seeds, return_indices=True)
-    found = (entry.at(mark)[one] - reference.at(mark)[two]).round(_DIGITS)
+    found = (entry.at(mark)[one] - reference.at(mark)[two]).round(DIGITS)
     known: Floats = found[np.isfinite(found)]
     return known
 

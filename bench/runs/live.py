@@ -106,6 +106,17 @@ def scorable(name: str) -> Computed | GraphProxy:
     )
 
 
+def of_networks(names: Iterable[str]) -> list[Computed]:
+    """The proxies of networks of those names. Raises as `scorable`, and OptionError for others."""
+    known = {name: scorable(name) for name in names}
+    graphs = [name for name, each in known.items() if not isinstance(each, Computed)]
+    if graphs:
+        raise OptionError(
+            f"expected proxies of a network, got {', '.join(graphs)}, of a space's graph"
+        )
+    return [each for each in known.values() if isinstance(each, Computed)]
+
+
 def in_space(proxy: Computed | GraphProxy, space: str) -> Computed | GraphProxy:
     """The proxy with the constants of a space, where it has any."""
     if isinstance(proxy, Computed) and proxy.of_space is not None:

@@ -28,7 +28,7 @@ from bench.base import (
     TableReader,
     UnknownNameError,
 )
-from bench.proxies.computed import PASS_NAMES, Computed
+from bench.proxies.computed import LENT_PASSES, PASS_NAMES, Computed
 from bench.runs.option_types import value_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class FunctionProxy:
         return self.function(graph)
 
 
-_LENT: dict[str, dict[str, Any]] = {kind: {} for kind in _BUILT_IN}
+_LENT: dict[str, dict[str, Any]] = {kind: {} for kind in _BUILT_IN} | {"passes": LENT_PASSES}
 """Objects that a caller lends for a while, by kind and name."""
 
 
@@ -92,17 +92,11 @@ def lent(kind: str, members: Iterable[Any]) -> Iterator[list[str]]:
             own[name] = given
         found.append(name)
     _LENT[kind].update(own)
-    if kind == "passes":
-        from bench.proxies import passes
-
-        passes.LENT.update(own)
     try:
         yield found
     finally:
         for name in own:
             del _LENT[kind][name]
-            if kind == "passes":
-                del passes.LENT[name]
 
 
 def listed(given: Any) -> list[Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,29 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import cli
-
 N = 30
 _rng = np.random.default_rng(3)
 VALIDATION = _rng.random(N) * 60 + 30
 MINE = VALIDATION + _rng.normal(0, 20, N)
 
 Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
-
-    def running(*words: str) -> tuple[int, list[dict[str, Any]], str]:
-        monkeypatch.setattr(sys, "argv", ["ipl-bench", *words])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-        return int(end.value.code or 0), rows, err if rows or not out else out + err
-
-    return running
 
 
 def write(name: str, **columns: Any) -> None:

@@ -6,9 +6,7 @@ Every right value is computed here by hand or by scipy, from the columns that th
 from __future__ import annotations
 
 import csv
-import json
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from scipy import stats
 from bench import cli
 from bench.api import members as listing
 from bench.commands import reporting
-from bench.runs import provenance
 
 N = 40
 _rng = np.random.default_rng(8)
@@ -30,22 +27,6 @@ BEST = int(VALIDATION.argmax())
 HEADS = ("best_of_10", "best_of_10_expected", "tied_at_10", "regret_at_10")
 
 Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(provenance, "commit", lambda: "c0ffee")
-
-    def running(*words: str) -> tuple[int, list[dict[str, Any]], str]:
-        monkeypatch.setattr(sys, "argv", ["ipl-bench", *words])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-        return int(end.value.code or 0), rows, err if rows else out + err
-
-    return running
 
 
 def write(name: str, **columns: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
@@ -183,6 +184,8 @@ TIMM = entries(
 
 def hugging(kind: str, config: str, **options: Any) -> Make:
     def build() -> nn.Module:
+        with suppress(ImportError):  # Where it is here, transformers imports it.
+            library("torchvision")
         transformers = library("transformers")
         given = getattr(transformers, config)(num_labels=CLASSES, **options)
         return getattr(transformers, kind)(given)
@@ -202,6 +205,18 @@ SMALL = {
     "num_attention_heads": 2,
     "intermediate_size": 16,
 }
+
+
+def bert(**dropout: float) -> Make:
+    return hugging(
+        "BertForSequenceClassification",
+        "BertConfig",
+        vocab_size=16,
+        max_position_embeddings=32,
+        **SMALL,
+        **dropout,
+    )
+
 
 TRANSFORMERS = entries(
     "transformers",
@@ -236,27 +251,8 @@ TRANSFORMERS = entries(
             depth_multiplier=0.1,
             classifier_dropout_prob=0.0,
         ),
-        "BERT": lambda: Of(
-            worded,
-            net=hugging(
-                "BertForSequenceClassification",
-                "BertConfig",
-                vocab_size=16,
-                max_position_embeddings=32,
-                **SMALL,
-                **NO_DROPOUT,
-            )(),
-        ),
-        "BERT with dropout": lambda: Of(
-            worded,
-            net=hugging(
-                "BertForSequenceClassification",
-                "BertConfig",
-                vocab_size=16,
-                max_position_embeddings=32,
-                **SMALL,
-            )(),
-        ),
+        "BERT": lambda: Of(worded, net=bert(**NO_DROPOUT)()),
+        "BERT with dropout": lambda: Of(worded, net=bert()()),
     },
 )
 

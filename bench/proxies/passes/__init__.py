@@ -15,6 +15,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from bench.base import OptionError, UnknownNameError
+from bench.proxies.computed import LENT_PASSES
 from bench.proxies.passes import (
     activation_patterns,
     batch_gradients,
@@ -71,16 +72,14 @@ PASSES: Mapping[str, Pass] = {
     "crop_patterns": Pass(crop_patterns.run),
 }
 """The built-in ones, by name."""
-LENT: dict[str, Any] = {}
-"""What a caller lends for a while, by name; see `bench.runs.members.lent`."""
 
 
 def pass_of(name: str) -> Pass:
     """The pass of that name. Raises UnknownNameError, or OptionError for what is no pass."""
     if name in PASSES:
         return PASSES[name]
-    if name in LENT:
-        return as_pass(name, LENT[name])
+    if name in LENT_PASSES:
+        return as_pass(name, LENT_PASSES[name])
     return _plugin(name)
 
 
