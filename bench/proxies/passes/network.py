@@ -163,21 +163,15 @@ class Network:
             raise UnrecognisedError("a scripted part hides what it calls")
         if self._unsteady is not None:
             raise UnrecognisedError(self._unsteady)
-        return self._called(images, parameters, buffers, mode)
-
-    def _called(
-        self,
-        images: Tensor,
-        parameters: Mapping[str, Tensor],
-        buffers: Mapping[str, Tensor] | None = None,
-        mode: OnCpu | None = None,
-    ) -> Tensor:
         held = {**parameters, **(self.buffers() if buffers is None else buffers)}
+        return self._run(images, held, OnCpu() if mode is None else mode)
+
+    def _run(self, images: Tensor, held: Mapping[str, Tensor], mode: OnCpu) -> Tensor:
         with (
             self.holding(held),
             without_checkpoints(),
             sdpa_kernel(SDPBackend.MATH),
-            OnCpu() if mode is None else mode,
+            mode,
         ):
             output = self.module(images.clone())
         return logits_of(output, len(images))
@@ -217,10 +211,10 @@ class Network:
         images = self.batch.images
         with seeded(self.seed, images.device), torch.no_grad():
             try:
-                return self._called(images[:_FEW], self.parameters)
+                return self._run(images[:_FEW], {**self.parameters, **self.buffers()}, OnCpu())
             except Exception:  # noqa: BLE001 - some take only as many as they were made for
                 reseed(self.seed)
-                return self._called(images, self.parameters)
+                return self._run(images, {**self.parameters, **self.buffers()}, OnCpu())
 
     @cached_property
     def _scripted(self) -> bool:
